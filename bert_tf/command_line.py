@@ -1,0 +1,126 @@
+"""What every command shares: flags made from the config's fields, logging to stderr, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from bert_tf.errors import UserError
+
+logger = logging.getLogger("bert_tf")
+
+_NONE_WORDS = ("none", "null")
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """argparse that reports a mistake in one line and takes no abbreviated flags."""
+
+    def __init__(self, *, command: str, description: str, examples: str) -> None:
+        super().__init__(
+            prog=f"python -m bert_tf.{command}",
+            description=description,
+            epilog=f"examples:\n{examples}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        self.add_argument("-q", "--quiet", action="store_true", help="only warnings and errors on stderr")
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message} (see {self.prog} --help)")
+
+
+def add_config_flags(parser: argparse.ArgumentParser, schema: type[BaseModel], argv: Sequence[str]) -> None:
+    """Adds one dotted flag for each leaf of ``schema``.
+
+    A field that is a free mapping (``data.columns``) takes any name below it: those flags are taken from ``argv``.
+    """
+    for name, field in _leaves(schema):
+        if typing.get_origin(field.annotation) is dict:
+            given = {arg.split("=", 1)[0] for arg in argv if arg.startswith(f"--{name}.")}
+            for flag in sorted(given) or [f"--{name}.KEY"]:
+                parser.add_argument(flag, dest=flag[2:], metavar="VALUE", help=field.description)
+            continue
+        many = "list" in str(field.annotation)
+        default = "" if field.is_required() or field.default is None else f" [{field.default}]"
+        parser.add_argument(
+            f"--{name}",
+            dest=name,
+            nargs="+" if many else None,
+            metavar=_metavar(field.annotation),
+            help=f"{field.description}{default}".replace("%", "%%"),
+        )
+
+
+def config_values(arguments: argparse.Namespace, schema: type[BaseModel]) -> dict[str, Any]:
+    """Returns the flags that were given, as the nested mapping that ``schema`` validates."""
+    values: dict[str, Any] = {}
+    top = set(schema.model_fields)
+    for name, value in vars(arguments).items():
+        if value is None or name.split(".")[0] not in top:
+            continue
+        if isinstance(value, str) and value.lower() in _NONE_WORDS and _is_optional(schema, name):
+            value = None
+        section = values
+        *parents, leaf = name.split(".")
+        for parent in parents:
+            section = section.setdefault(parent, {})
+        section[leaf] = value
+    return values
+
+
+def _leaves(schema: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    for name, field in schema.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _leaves(field.annotation, f"{prefix}{name}.")
+        else:
+            yield prefix + name, field
+
+
+def _metavar(annotation: Any) -> str:
+    options = [annotation, *typing.get_args(annotation)]
+    for option in options:
+        if typing.get_origin(option) is typing.Literal:
+            return "|".join(map(str, typing.get_args(option)))
+    if bool in options:
+        return "true|false"
+    names = {int: "N", float: "X"}
+    return next((names[option] for option in options if option in names), "VALUE")
+
+
+def _is_optional(schema: type[BaseModel], name: str) -> bool:
+    field = dict(_leaves(schema)).get(name)
+    return field is not None and types.NoneType in typing.get_args(field.annotation)
+
+
+def start_logging(quiet: bool) -> None:
+    """Sends progress to stderr: stdout is for results."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s", force=True)
+    logger.setLevel(logging.WARNING if quiet else logging.INFO)
+
+
+def run(main: Callable[[Sequence[str]], None]) -> NoReturn:
+    """Runs a command and ends the process: 0 done, 2 the user's mistake, 130 interrupted."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        main(sys.argv[1:])
+        sys.stdout.flush()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt as interruption:
+        print(f"interrupted{': ' if str(interruption) else ''}{interruption}", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our stdout (`| head`) has gone: there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(0)

@@ -1,0 +1,58 @@
+"""Packaging of bert_tf. The exact versions that were tested together stand in requirements.lock."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+CORE = [
+    "tensorflow~=2.20.0",
+    "tensorflow-text~=2.20.0",
+    "tensorflow-datasets>=4.9.10,<5",
+    "keras>=3.15,<3.16",
+    "keras-nlp==0.32.0",  # a shim that installs keras-hub of the same version
+    "keras-hub==0.32.0",
+    "pydantic>=2.10,<3",
+    "PyYAML>=6",
+    "pyarrow>=17",
+    "safetensors>=0.5",  # keras-hub needs it for Hugging Face directories and does not declare it
+    "scikit-learn>=1.5",
+    "tokenizers>=0.20",
+    "tqdm>=4.66",
+]
+EXTRAS = {
+    "garden": ["tf-models-official~=2.20.0"],
+    "serving": [
+        "tensorflow-serving-api~=2.20.0",
+        "grpcio>=1.66",
+        "grpcio-health-checking>=1.66",
+        "starlette>=0.45",
+        "uvicorn>=0.34",
+        "httpx>=0.28",
+        "tenacity>=9",
+    ],
+    "notebooks": ["jupyterlab>=4", "matplotlib>=3.9", "nbclient>=0.10"],
+    "demo": ["snownlp>=0.12.3"],
+    "dev": ["pytest>=8", "hypothesis>=6", "ruff>=0.9", "mypy>=1.14", "types-PyYAML", "types-tqdm", "types-protobuf"],
+}
+EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
+
+setup(
+    name="bert-tf",
+    version="0.1.0",
+    description="BERT from zero to production: train, measure, export and serve with TensorFlow and Keras 3",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    packages=find_packages(include=["bert_tf", "bert_tf.*"]),
+    package_data={"bert_tf": ["py.typed", "exporting/*.txt", "demo/*"]},
+    install_requires=CORE,
+    extras_require=EXTRAS,
+    classifiers=[
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Natural Language :: English",
+        "Natural Language :: Chinese (Simplified)",
+    ],
+)
