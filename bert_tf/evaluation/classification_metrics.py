@@ -1,0 +1,52 @@
+"""The metrics of single-label classification, by scikit-learn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn import metrics
+
+
+def classification_metrics(targets: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
+    """Scores predicted probabilities against the true classes.
+
+    Args:
+        targets: true class indices, ``(examples,)`` int.
+        probabilities: ``(examples, classes)`` float, rows add up to 1.
+        labels: label names by class index.
+
+    Returns:
+        ``accuracy``, macro ``precision``, ``recall`` and ``f1``, ``weighted_f1``, ``mcc``, ``loss`` (mean cross-entropy
+        in nats), ``per_label`` (name to precision, recall, F1, support) and ``confusion_matrix`` (rows are the true
+        labels, columns the predicted ones, in the order of ``labels``).
+    """
+    predicted = probabilities.argmax(axis=-1)
+    classes = np.arange(len(labels))
+    precision, recall, f1, support = metrics.precision_recall_fscore_support(
+        targets, predicted, labels=classes, zero_division=0
+    )
+    # Only labels that occur, in truth or in prediction, count in the macro average: scikit-learn's own default.
+    present = np.union1d(targets, predicted)
+    true_probability = probabilities[np.arange(len(targets)), targets]
+    return {
+        "accuracy": float(np.mean(predicted == targets)),
+        "precision": float(precision[present].mean()),
+        "recall": float(recall[present].mean()),
+        "f1": float(f1[present].mean()),
+        "weighted_f1": float(np.average(f1, weights=support)),
+        "mcc": float(metrics.matthews_corrcoef(targets, predicted)),
+        "loss": float(-np.log(np.maximum(true_probability, 1e-30)).mean()),
+        "examples": len(targets),
+        "per_label": {
+            label: {
+                "precision": float(precision[i]),
+                "recall": float(recall[i]),
+                "f1": float(f1[i]),
+                "support": int(support[i]),
+            }
+            for i, label in enumerate(labels)
+        },
+        "confusion_matrix": metrics.confusion_matrix(targets, predicted, labels=classes).tolist(),
+    }

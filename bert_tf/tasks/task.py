@@ -1,0 +1,118 @@
+"""The contract between a task and the rest of the house: what every file of this folder provides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import keras_hub
+import numpy as np
+import tensorflow as tf
+from keras_hub.src.utils.preset_utils import TASK_CONFIG_FILE, check_file_exists, get_preset_loader
+from pydantic import BaseModel
+
+from bert_tf.backbones.loading import LoadedBackbone, load_backbone
+from bert_tf.data.records import Records, Row
+from bert_tf.tokenization.text_preprocessor import TextPreprocessor
+
+
+class TextTask(keras_hub.models.Task):
+    """A KerasHub ``Task`` that also knows its data, its loss, its metrics and its answers.
+
+    The numbers a model gives become a person's answer in :meth:`finish`, which is a graph: prediction in Python and
+    the exported SavedModel run the same one. A subclass sets the class attributes and fills in the methods.
+
+    Attributes:
+        Options: pydantic model of the ``--head.*`` options; its fields are keyword arguments of the constructor.
+        text_columns: record columns that hold text, the first one required.
+        target_columns: record columns that hold what is to be learned; absent when predicting.
+        best_metric: the metric that chooses the best epoch, and whether more is better.
+        target_dtype: dtype of one target.
+    """
+
+    Options: ClassVar[type[BaseModel]]
+    text_columns: ClassVar[tuple[str, ...]] = ("text", "text_pair")
+    target_columns: ClassVar[tuple[str, ...]] = ("label",)
+    best_metric: ClassVar[tuple[str, bool]]
+    target_dtype: ClassVar[tf.DType] = tf.int32
+
+    pair: bool
+
+    @classmethod
+    def create(cls, loaded: LoadedBackbone, *, sequence_length: int, dtype: str = "float32", **options: Any) -> TextTask:
+        """Builds the task on a loaded backbone; ``options`` are the constructor's."""
+        preprocessor = TextPreprocessor(
+            loaded.tokenizer,
+            sequence_length=sequence_length,
+            segment_ids="segment_ids" in loaded.backbone.input,
+        )
+        return cls(backbone=loaded.backbone, preprocessor=preprocessor, dtype=dtype, **options)
+
+    @classmethod
+    def from_preset(cls, preset: str, load_weights: bool = True, **kwargs: Any) -> TextTask:
+        """Loads a task that was saved with ``save_to_preset``, or puts a new head on any backbone spec."""
+        if check_file_exists(preset, TASK_CONFIG_FILE):
+            return get_preset_loader(preset).load_task(cls, load_weights, True, **kwargs)
+        sequence_length = kwargs.pop("sequence_length", 256)
+        return cls.create(load_backbone(preset), sequence_length=sequence_length, **kwargs)
+
+    @classmethod
+    def learn_from(cls, records: Records, labels: Sequence[str] | None) -> dict[str, Any]:
+        """Reads the training records once and returns the constructor arguments that they decide.
+
+        Args:
+            records: the training records.
+            labels: the labels in their order, where the user gave them.
+
+        Raises:
+            UserError: the records cannot train this task.
+        """
+        raise NotImplementedError
+
+    def target(self, row: Row) -> Any | None:
+        """Returns the target of one record as a number of ``target_dtype``; ``None`` if its label is unknown.
+
+        Raises:
+            UserError: the record has no target.
+        """
+        raise NotImplementedError
+
+    def unknown_target(self, row: Row) -> str:
+        """Says, for a record whose :meth:`target` is ``None``, what was found and what was expected."""
+        raise NotImplementedError
+
+    def loss_per_example(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """Returns the loss of each example, ``(batch,)`` float32."""
+        raise NotImplementedError
+
+    def finish(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Turns the model's outputs into named, finished answers, with TensorFlow ops only."""
+        raise NotImplementedError
+
+    def answers(self, finished: Mapping[str, np.ndarray], rows: Sequence[Row]) -> list[dict[str, Any]]:
+        """Turns the arrays of :meth:`finish` into one JSON-ready answer for each record."""
+        raise NotImplementedError
+
+    def evaluate_outputs(self, targets: np.ndarray, finished: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """Returns the metrics that the field reports: name to number, and tables under their own names."""
+        raise NotImplementedError
+
+    def encode(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
+        """Texts ``(batch,)`` string by column to ragged model inputs ``(batch, None)`` int32, in the graph."""
+        return self.preprocessor.pack(columns["text"], columns.get("text_pair"))
+
+    def pad(self, encoded: Mapping[str, tf.RaggedTensor], multiple_of: int = 1) -> dict[str, tf.Tensor]:
+        """Ragged model inputs to dense ones ``(batch, seq_len)`` int32, as long as the batch's longest."""
+        return self.preprocessor.pad(encoded, multiple_of=multiple_of)
+
+    def input_columns(self) -> tuple[str, ...]:
+        """The text columns that this model reads."""
+        return self.text_columns if self.pair else self.text_columns[:1]
+
+    def answer_texts(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """From strings to finished answers in one graph: what ``serving_default`` runs."""
+        return self.finish(self(self.pad(self.encode(columns)), training=False))
+
+    def label_names(self) -> Iterable[str] | None:
+        """The labels by class index, for tasks that have any."""
+        return None
