@@ -1,0 +1,87 @@
+"""Answers for a stream of records: the one path of evaluate, predict and the validation inside training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from bert_tf.data.batching import InferenceWindows
+from bert_tf.data.records import Records, Row
+from bert_tf.errors import UserError
+from bert_tf.tasks.task import TextTask
+
+Predict = Callable[[Mapping[str, tf.Tensor]], dict[str, np.ndarray]]
+
+
+def build_predict(task: TextTask, strategy: tf.distribute.Strategy | None = None) -> Predict:
+    """Returns a function from a batch of features to the task's finished answers as arrays.
+
+    Args:
+        task: the model.
+        strategy: with several local replicas each takes a share of the batch. Workers of a cluster do not share
+            the work here: each answers all, so that all know the same numbers.
+    """
+
+    @tf.function(reduce_retracing=True)
+    def finish(features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return task.finish(task(features, training=False))
+
+    if not isinstance(strategy, tf.distribute.MirroredStrategy):
+        return lambda features: {name: value.numpy() for name, value in finish(features).items()}
+
+    replicas = strategy.num_replicas_in_sync
+    run = tf.function(lambda shares: strategy.run(finish, args=(shares,)), reduce_retracing=True)
+
+    def predict(features: Mapping[str, tf.Tensor]) -> dict[str, np.ndarray]:
+        rows = len(next(iter(features.values())))
+        share = -(-rows // replicas)
+        take = tf.minimum(tf.range(share * replicas), rows - 1)
+
+        def part(context: tf.distribute.ValueContext) -> dict[str, tf.Tensor]:
+            first = context.replica_id_in_sync_group * share
+            return {name: tf.gather(value, take[first : first + share]) for name, value in features.items()}
+
+        answers = run(strategy.experimental_distribute_values_from_function(part))
+        return {
+            name: np.concatenate([local.numpy() for local in strategy.experimental_local_results(value)])[:rows]
+            for name, value in answers.items()
+        }
+
+    return predict
+
+
+def answer_records(
+    task: TextTask, records: Records, *, batch_size: int, predict: Predict | None = None
+) -> Iterator[tuple[Row, dict[str, Any]]]:
+    """Yields each record with its answer, in order, in memory that does not grow."""
+    windows = InferenceWindows(records, task, batch_size)
+    for rows, _, finished in windows.run(predict or build_predict(task)):
+        yield from zip(rows, task.answers(finished, rows), strict=True)
+
+
+def evaluate_records(
+    task: TextTask,
+    records: Records,
+    *,
+    batch_size: int,
+    on_unknown_label: str = "error",
+    predict: Predict | None = None,
+) -> dict[str, Any]:
+    """Answers labelled records and scores the answers with the task's metrics.
+
+    Raises:
+        UserError: no labelled record is left, or a label is unknown.
+    """
+    windows = InferenceWindows(records, task, batch_size, labelled=True, on_unknown_label=on_unknown_label)
+    targets: list[Any] = []
+    outputs: list[dict[str, np.ndarray]] = []
+    for _, window_targets, finished in windows.run(predict or build_predict(task)):
+        targets.extend(window_targets)
+        outputs.append(finished)
+    if not targets:
+        raise UserError(f"{records.name}: there is no row to evaluate.")
+    joined = {name: np.concatenate([window[name] for window in outputs]) for name in outputs[0]}
+    return task.evaluate_outputs(np.array(targets), joined)

@@ -1,0 +1,1 @@
+"""Training: strategies, optimiser, the loop, checkpoints, the run directory."""

@@ -1,0 +1,240 @@
+"""The training loop, to be read top to bottom. It drives any task under any ``tf.distribute`` strategy.
+
+Exactness, and where it is tested (tests/training): a batch gives the same update on one device, on several devices,
+in several processes, or in accumulated pieces, up to the order of floating-point sums (dropout draws different masks);
+a run that was killed and resumed ends with the same weights as one that was not.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from bert_tf.config import TrainingConfig
+from bert_tf.data.batching import TrainingBatches
+from bert_tf.errors import UserError
+from bert_tf.tasks.task import TextTask
+from bert_tf.training.checkpoint import Checkpoints, Progress
+from bert_tf.training.optimizer import build_optimizer
+from bert_tf.training.progress import ProgressReport, TensorBoardCurves
+from bert_tf.training.run_directory import RunDirectory
+from bert_tf.training.strategy import check_batch_size, distribute, is_chief
+
+logger = logging.getLogger("bert_tf")
+
+
+def train(
+    task: TextTask,
+    batches: TrainingBatches,
+    recipe: TrainingConfig,
+    run: RunDirectory,
+    *,
+    validate: Callable[[], Mapping[str, Any]] | None = None,
+    resume: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    strategy: tf.distribute.Strategy | None = None,
+) -> Progress:
+    """Trains ``task`` and leaves its best epoch in ``run.model``.
+
+    Args:
+        task: built under ``strategy.scope()``.
+        batches: the training data.
+        recipe: epochs, optimiser and so on.
+        run: gets checkpoints, curves, ``metrics.jsonl`` and the model.
+        validate: returns the metrics on the validation data; without it the last epoch is the best.
+        resume: continue from the newest checkpoint in ``run``.
+        callbacks: ordinary Keras callbacks; ``model.stop_training`` is honoured after each epoch.
+        strategy: as in ``tf.distribute``; default the current one.
+
+    Returns:
+        Where the training ended.
+
+    Raises:
+        UserError: the batch cannot be cut evenly, the loss became NaN, a checkpoint cannot be written or does not fit.
+        KeyboardInterrupt: Ctrl-C or SIGTERM came; a checkpoint was written first.
+    """
+    strategy = strategy or tf.distribute.get_strategy()
+    check_batch_size(strategy, batches.batch_size, recipe.gradient_accumulation_steps)
+    metric, more_is_better = task.best_metric
+    metric = recipe.best_metric or metric
+
+    with strategy.scope():
+        optimizer = build_optimizer(recipe, total_steps=batches.steps_per_epoch * recipe.epochs)
+        optimizer.build(task.trainable_variables)
+        task.compile(optimizer=optimizer)
+    progress = Progress()
+    checkpoints = Checkpoints(run.checkpoints, task, optimizer, progress, recipe.checkpoints_to_keep)
+    if resume and checkpoints.restore():
+        logger.info("resuming at epoch %d, batch %d", progress.epoch + 1, progress.batch)
+    run.forget_after(progress.step)
+
+    chief = is_chief(strategy)
+    own = [ProgressReport(batches.steps_per_epoch, progress.batch)] if chief else []
+    if chief and recipe.tensorboard:
+        own.append(TensorBoardCurves(run.logs))
+    listeners = keras.callbacks.CallbackList(
+        [*own, *callbacks], model=task, epochs=recipe.epochs, steps=batches.steps_per_epoch
+    )
+    update = build_update(task, optimizer, recipe, strategy)
+    task.stop_training = progress.stopped
+
+    with stop_requests() as stop_requested:
+        listeners.on_train_begin()
+        while progress.epoch < recipe.epochs and not task.stop_training:
+            epoch, started = progress.epoch, time.monotonic()
+            listeners.on_epoch_begin(epoch)
+            data = iter(distribute(strategy, batches.epoch(epoch, skip=progress.batch)))
+            while progress.batch < batches.steps_per_epoch:
+                steps = min(recipe.steps_per_call, batches.steps_per_epoch - progress.batch)
+                listeners.on_train_batch_begin(progress.batch)
+                loss_sum, examples = (float(value) for value in update(data, tf.constant(steps)))
+                if loss_sum != loss_sum and recipe.mixed_precision != "float16":
+                    raise UserError(
+                        f"The loss became NaN at step {progress.step + steps}: use a smaller --training.learning_rate"
+                        " or --training.gradient_clip_norm 1. The last good checkpoint is kept."
+                    )
+                before = progress.step
+                progress.loss_sum += loss_sum
+                progress.loss_examples += examples
+                progress.batch += steps
+                progress.step += steps
+                listeners.on_train_batch_end(
+                    progress.batch - 1,
+                    {"loss": loss_sum / examples, "learning_rate": float(optimizer.learning_rate)},
+                )
+                if stop_requested():
+                    if chief:
+                        checkpoints.save()
+                    listeners.on_train_end()
+                    raise KeyboardInterrupt(f"the run continues with --config {run.config_file} --resume")
+                due = before // recipe.checkpoint_every != progress.step // recipe.checkpoint_every
+                if chief and due and progress.batch < batches.steps_per_epoch:
+                    checkpoints.save()
+
+            logs = {"loss": progress.loss_sum / progress.loss_examples, "seconds": time.monotonic() - started}
+            metrics = validate() if validate else {}
+            logs |= {f"val_{name}": value for name, value in metrics.items() if isinstance(value, int | float)}
+            if validate and metric not in metrics:
+                numbers = ", ".join(name for name, value in metrics.items() if isinstance(value, int | float))
+                raise UserError(f"--training.best_metric {metric}: there is no such metric; there are: {numbers}.")
+            value = metrics.get(metric)
+            if value is None or improves(value, progress.best, more_is_better):
+                progress.best, progress.best_epoch, progress.epochs_without_improvement = value, epoch, 0
+                if chief:
+                    run.save_model(task)
+            else:
+                progress.epochs_without_improvement += 1
+            if chief:
+                run.append_metrics({"epoch": epoch + 1, "step": progress.step, **logs})
+            progress.epoch, progress.batch, progress.loss_sum, progress.loss_examples = epoch + 1, 0, 0.0, 0.0
+            listeners.on_epoch_end(epoch, logs)
+            patience = recipe.early_stopping_patience
+            if patience is not None and progress.epochs_without_improvement >= patience:
+                logger.info("early stopping: %s has not improved for %d epoch(s)", metric, patience)
+                task.stop_training = True
+            progress.stopped = bool(task.stop_training)
+            if chief:
+                checkpoints.save()
+        listeners.on_train_end()
+    return progress
+
+
+def build_update(
+    task: TextTask,
+    optimizer: keras.optimizers.Optimizer,
+    recipe: TrainingConfig,
+    strategy: tf.distribute.Strategy,
+) -> Callable[[Iterator[Any], tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """Returns ``update(iterator, steps)``: that many weight updates; gives (sum of losses, number) of the examples."""
+    variables = task.trainable_variables
+    pieces = recipe.gradient_accumulation_steps
+
+    def gradient(
+        features: Mapping[str, tf.Tensor], targets: tf.Tensor, weights: tf.Tensor, examples: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """The gradient of one piece's share in the mean loss of the global batch."""
+        with tf.GradientTape() as tape:
+            outputs = task(features, training=True)
+            loss = tf.reduce_sum(weights * task.loss_per_example(targets, outputs)) / examples
+            scaled = optimizer.scale_loss(loss) if recipe.mixed_precision == "float16" else loss
+        gradients = tape.gradient(scaled, [variable.value for variable in variables])
+        # Dense, because the norm of an embedding's gradient slices counts a repeated token's rows apart.
+        return loss, [tf.convert_to_tensor(g) if g is not None else None for g in gradients]
+
+    if recipe.xla:
+        gradient = tf.function(gradient, jit_compile=True)
+
+    def replica_update(
+        features: Mapping[str, tf.Tensor], targets: tf.Tensor, weights: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        replica = tf.distribute.get_replica_context()
+        examples = replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.reduce_sum(weights))
+        rows = targets.shape[0] // pieces
+        loss, total = tf.constant(0.0), None
+        for piece in range(pieces):
+            part = slice(piece * rows, (piece + 1) * rows)
+            inputs = {name: value[part] for name, value in features.items()}
+            piece_loss, gradients = gradient(inputs, targets[part], weights[part], examples)
+            loss += piece_loss
+            total = gradients if total is None else [_add(a, b) for a, b in zip(total, gradients, strict=True)]
+        known = [index for index, value in enumerate(total) if value is not None]
+        reduced = list(replica.all_reduce(tf.distribute.ReduceOp.SUM, [total[index] for index in known]))
+        if recipe.gradient_clip_norm is not None:
+            scale = optimizer.dynamic_scale.value if recipe.mixed_precision == "float16" else 1.0
+            reduced, _ = tf.clip_by_global_norm(reduced, recipe.gradient_clip_norm * scale)
+        optimizer.apply(reduced, [variables[index] for index in known])
+        return loss * examples, examples / tf.cast(replica.num_replicas_in_sync, tf.float32)
+
+    def one_update(data: Iterator[Any]) -> tuple[tf.Tensor, tf.Tensor]:
+        sums = strategy.run(replica_update, args=next(data))
+        return tuple(strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None) for value in sums)
+
+    @tf.function
+    def update(data: Iterator[Any], steps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        if recipe.steps_per_call == 1:
+            return one_update(data)
+        loss_sum = examples = tf.constant(0.0)
+        for _ in tf.range(steps):
+            step_loss, step_examples = one_update(data)
+            loss_sum += step_loss
+            examples += step_examples
+        return loss_sum, examples
+
+    return update
+
+
+def improves(value: float, best: float | None, more_is_better: bool) -> bool:
+    """Whether ``value`` beats ``best``; NaN beats nothing but the absence of a value."""
+    if best is None or best != best:
+        return True
+    return value > best if more_is_better else value < best
+
+
+def _add(a: tf.Tensor | None, b: tf.Tensor | None) -> tf.Tensor | None:
+    return a + b if a is not None else b
+
+
+@contextmanager
+def stop_requests() -> Iterator[Callable[[], bool]]:
+    """Lets the loop finish its step when Ctrl-C or SIGTERM comes; the second one stops at once."""
+    received: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+        logger.warning("stopping after this step (once more: at once, without a checkpoint) …")
+
+    previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,95 @@
+"""What a training says while it runs: a bar on a terminal, plain lines in a log, curves in TensorBoard."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+from tqdm import tqdm
+
+logger = logging.getLogger("bert_tf")
+
+_SECONDS_BETWEEN_LINES = 30.0
+
+
+class ProgressReport(keras.callbacks.Callback):
+    """One bar per epoch on a terminal; elsewhere a line every half minute.
+
+    Args:
+        steps_per_epoch: batches of an epoch.
+        first_step: steps that an interrupted run had already done in its epoch.
+    """
+
+    def __init__(self, steps_per_epoch: int, first_step: int = 0) -> None:
+        super().__init__()
+        self._steps = steps_per_epoch
+        self._first_step = first_step
+        self._bar: tqdm | None = None
+        self._last_line = 0.0
+        self._on_terminal = sys.stderr.isatty()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._epoch = epoch
+        self._last_line = time.monotonic()
+        if self._on_terminal and logger.isEnabledFor(logging.INFO):
+            self._bar = tqdm(total=self._steps, initial=self._first_step, desc=f"epoch {epoch + 1}", unit="batch")
+        self._first_step = 0
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        loss = (logs or {}).get("loss", float("nan"))
+        if self._bar is not None:
+            self._bar.update(batch + 1 - self._bar.n)
+            self._bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
+        elif time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            logger.info("epoch %d  batch %d/%d  loss %.4f", self._epoch + 1, batch + 1, self._steps, loss)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.close()
+        numbers = "  ".join(f"{name} {value:.4g}" for name, value in (logs or {}).items() if name != "seconds")
+        logger.info("epoch %d done  %s", epoch + 1, numbers)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the bar of an interrupted epoch."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+class TensorBoardCurves(keras.callbacks.Callback):
+    """Scalars for TensorBoard: training loss and learning rate by step, validation metrics by step.
+
+    Args:
+        directory: the ``logs/`` of a run.
+        every: steps between two points of the training curves.
+    """
+
+    def __init__(self, directory: Path, every: int = 10) -> None:
+        super().__init__()
+        self._writer = tf.summary.create_file_writer(str(directory))
+        self._every = every
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        step = int(self.model.optimizer.iterations)
+        if step % self._every == 0:
+            self._write("train", step, logs or {})
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        validation = {
+            name.removeprefix("val_"): value for name, value in (logs or {}).items() if name.startswith("val_")
+        }
+        self._write("validation", int(self.model.optimizer.iterations), validation)
+        self._writer.flush()
+
+    def _write(self, group: str, step: int, values: dict[str, Any]) -> None:
+        with self._writer.as_default():
+            for name, value in values.items():
+                tf.summary.scalar(f"{group}/{name}", value, step=step)

@@ -1,0 +1,169 @@
+"""The run directory: what training leaves, and all that later steps need."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from bert_tf.config import ExperimentConfig, load
+from bert_tf.errors import UserError
+from bert_tf.tasks import find_task
+from bert_tf.tasks.task import TextTask
+
+_PACKAGES = ("tensorflow", "tensorflow-text", "keras", "keras-hub", "numpy", "scikit-learn")
+
+
+class RunDirectory:
+    """Paths and files of ``runs/NAME``.
+
+    Args:
+        path: the directory; created by :meth:`create`, checked by :meth:`open`.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.config_file = self.path / "config.yaml"
+        self.model = self.path / "model"
+        self.checkpoints = self.path / "checkpoints"
+        self.logs = self.path / "logs"
+        self.metrics_file = self.path / "metrics.jsonl"
+        self.evaluation = self.path / "evaluation"
+        self.environment_file = self.path / "environment.json"
+
+    @classmethod
+    def create(cls, config: ExperimentConfig, *, resume: bool) -> RunDirectory:
+        """Makes the directory and writes the resolved config and the environment.
+
+        Raises:
+            UserError: the directory already holds a run and ``resume`` is off, or it cannot be written.
+        """
+        run = cls(config.output)
+        if run.config_file.exists() and not resume:
+            raise UserError(
+                f"--output {run.path}: there is already a run. Continue it with --resume, choose another directory, "
+                "or remove it."
+            )
+        try:
+            run.path.mkdir(parents=True, exist_ok=True)
+            write_atomically(run.config_file, config.to_yaml())
+            write_atomically(run.environment_file, json.dumps(_environment(config.seed), indent=2) + "\n")
+        except OSError as error:
+            raise UserError(f"--output {run.path}: cannot be written ({error.strerror}).") from None
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunDirectory:
+        """Opens a finished run for reading.
+
+        Raises:
+            UserError: it is not a run directory, or it holds no model yet.
+        """
+        run = cls(path)
+        run._restore_model_swap()
+        if not run.config_file.exists():
+            raise UserError(f"--run {path}: this is not a run directory (it has no config.yaml).")
+        if not (run.model / "task.json").exists():
+            raise UserError(
+                f"--run {path}: it holds no model yet. Finish its first epoch: "
+                f"python -m bert_tf.train --config {run.config_file} --resume"
+            )
+        return run
+
+    def config(self) -> ExperimentConfig:
+        """The resolved config of the run."""
+        return load(self.config_file)
+
+    def load_model(self) -> TextTask:
+        """Loads the best epoch's model, computing in float32."""
+        task_class = find_task(self.config().task)
+        try:
+            return task_class.from_preset(str(self.model), dtype="float32")
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(f"{self.model}: the model cannot be read ({str(error).splitlines()[0]}).") from None
+
+    def save_model(self, task: TextTask) -> None:
+        """Replaces ``model/``; at every moment either the old or the new one is whole."""
+        new, old = self.path / "model.new", self.path / "model.old"
+        shutil.rmtree(new, ignore_errors=True)
+        task.save_to_preset(str(new))
+        labels = task.label_names()
+        if labels is not None:
+            (new / "labels.txt").write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
+        shutil.rmtree(old, ignore_errors=True)
+        if self.model.exists():
+            self.model.rename(old)
+        new.rename(self.model)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def _restore_model_swap(self) -> None:
+        """Undoes a swap of models that a crash cut in two."""
+        old = self.path / "model.old"
+        if old.exists() and not self.model.exists():
+            old.rename(self.model)
+
+    def append_metrics(self, line: Mapping[str, Any]) -> None:
+        """Adds one line to ``metrics.jsonl``."""
+        with self.metrics_file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of ``metrics.jsonl``."""
+        if not self.metrics_file.exists():
+            return []
+        return [json.loads(line) for line in self.metrics_file.read_text(encoding="utf-8").splitlines()]
+
+    def forget_after(self, step: int) -> None:
+        """Drops evaluations of steps that a resumed run will do again."""
+        self._restore_model_swap()
+        kept = [line for line in self.metrics() if line["step"] <= step]
+        if self.metrics_file.exists():
+            write_atomically(self.metrics_file, "".join(json.dumps(k, ensure_ascii=False) + "\n" for k in kept))
+
+    def add_to_environment(self, **facts: Any) -> None:
+        """Adds facts that are known at the end, such as the wall time."""
+        known = json.loads(self.environment_file.read_text(encoding="utf-8"))
+        write_atomically(self.environment_file, json.dumps(known | facts, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Writes a file so that a reader sees the old text or the new one, never half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def _environment(seed: int) -> dict[str, Any]:
+    return {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "command": sys.argv,
+        "seed": seed,
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in _PACKAGES},
+        "machine": platform.platform(),
+        "cpus": os.cpu_count(),
+        "gpus": [
+            tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+            for gpu in tf.config.list_physical_devices("GPU")
+        ],
+        "git_commit": _git_commit(),
+    }
+
+
+def _git_commit() -> str | None:
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
