@@ -159,12 +159,13 @@ def read_yaml(path: str | Path) -> tuple[dict[str, Any], dict[str, int]]:
         raise UserError(f"{path}: a config is a mapping such as 'task: classification', not {type(values).__name__}.")
     lines: dict[str, int] = {}
 
-    def walk(mapping: yaml.MappingNode, prefix: str) -> None:
+    def walk(mapping: yaml.nodes.Node | None, prefix: str) -> None:
+        if not isinstance(mapping, yaml.MappingNode):
+            return
         for key, value in mapping.value:
             name = f"{prefix}{key.value}"
             lines[name] = key.start_mark.line + 1
-            if isinstance(value, yaml.MappingNode):
-                walk(value, name + ".")
+            walk(value, name + ".")
 
     walk(node, "")
     return values, lines
@@ -182,7 +183,12 @@ def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any
 
 
 def validate(
-    schema: type[Config], values: Mapping[str, Any], *, file: str | None = None, lines: Mapping[str, int] | None = None
+    schema: type[Config],
+    values: Mapping[str, Any],
+    *,
+    file: str | None = None,
+    lines: Mapping[str, int] | None = None,
+    flag_prefix: str = "",
 ) -> Config:
     """Builds the config, or says which flag or which line of the file is wrong and why.
 
@@ -192,12 +198,14 @@ def validate(
     try:
         return schema.model_validate(values)
     except ValidationError as error:
-        raise UserError("\n".join(_explain(problem, file, lines or {}) for problem in error.errors())) from None
+        known = ", ".join(f"--{flag_prefix}{name}" for name in schema.model_fields)
+        problems = [_explain(problem, file, lines or {}, flag_prefix, known) for problem in error.errors()]
+        raise UserError("\n".join(problems)) from None
 
 
-def _explain(problem: Any, file: str | None, lines: Mapping[str, int]) -> str:
+def _explain(problem: Any, file: str | None, lines: Mapping[str, int], flag_prefix: str, known: str) -> str:
     path = [str(part) for part in problem["loc"]]
-    key = ".".join(part for part in path if not part.isdigit())
+    key = flag_prefix + ".".join(part for part in path if not part.isdigit())
     where = f"--{key}" if key else "config"
     if key in lines and file is not None:
         where = f"{file} line {lines[key]}: {key}"
@@ -206,7 +214,7 @@ def _explain(problem: Any, file: str | None, lines: Mapping[str, int]) -> str:
         case "missing":
             return f"{where} is required."
         case "extra_forbidden":
-            return f"{where}: there is no such option (see --help)."
+            return f"{where}: there is no such option" + (f"; there are: {known}." if flag_prefix else " (see --help).")
         case "value_error":
             return f"{where}: {message}."
     return f"{where}: {message[0].lower()}{message[1:]}, not {problem['input']!r}."

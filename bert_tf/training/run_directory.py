@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import platform
@@ -9,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from bert_tf.config import ExperimentConfig, load
 from bert_tf.errors import UserError
 from bert_tf.tasks import find_task
 from bert_tf.tasks.task import TextTask
+
+EXAMPLES_KEPT = 32
 
 _PACKAGES = ("tensorflow", "tensorflow-text", "keras", "keras-hub", "numpy", "scikit-learn")
 
@@ -39,21 +42,31 @@ class RunDirectory:
         self.logs = self.path / "logs"
         self.metrics_file = self.path / "metrics.jsonl"
         self.evaluation = self.path / "evaluation"
+        self.examples_file = self.path / "examples.jsonl"
         self.environment_file = self.path / "environment.json"
 
+    def check_startable(self, resume: bool) -> None:
+        """Checks, before anything costs time, that a run may write here.
+
+        Raises:
+            UserError: the directory already holds a run and ``resume`` is off, or the path is a file.
+        """
+        if self.config_file.exists() and not resume:
+            raise UserError(
+                f"--output {self.path}: there is already a run. Continue it with --resume, choose another directory, "
+                "or remove it."
+            )
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"--output {self.path}: this is a file, not a directory.")
+
     @classmethod
-    def create(cls, config: ExperimentConfig, *, resume: bool) -> RunDirectory:
+    def create(cls, config: ExperimentConfig) -> RunDirectory:
         """Makes the directory and writes the resolved config and the environment.
 
         Raises:
-            UserError: the directory already holds a run and ``resume`` is off, or it cannot be written.
+            UserError: it cannot be written.
         """
         run = cls(config.output)
-        if run.config_file.exists() and not resume:
-            raise UserError(
-                f"--output {run.path}: there is already a run. Continue it with --resume, choose another directory, "
-                "or remove it."
-            )
         try:
             run.path.mkdir(parents=True, exist_ok=True)
             write_atomically(run.config_file, config.to_yaml())
@@ -122,6 +135,17 @@ class RunDirectory:
         if not self.metrics_file.exists():
             return []
         return [json.loads(line) for line in self.metrics_file.read_text(encoding="utf-8").splitlines()]
+
+    def save_examples(self, texts: Iterable[Mapping[str, str]]) -> None:
+        """Keeps a few texts of the data, with which export checks and warms up the model when the data is gone."""
+        lines = [json.dumps(text, ensure_ascii=False) + "\n" for text in itertools.islice(texts, EXAMPLES_KEPT)]
+        write_atomically(self.examples_file, "".join(lines))
+
+    def examples(self) -> list[dict[str, str]]:
+        """What :meth:`save_examples` kept; empty if nothing was."""
+        if not self.examples_file.exists():
+            return []
+        return [json.loads(line) for line in self.examples_file.read_text(encoding="utf-8").splitlines()]
 
     def forget_after(self, step: int) -> None:
         """Drops evaluations of steps that a resumed run will do again."""

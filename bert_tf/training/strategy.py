@@ -22,11 +22,10 @@ def build_strategy(name: str) -> tf.distribute.Strategy:
         UserError: the devices or the ``TF_CONFIG`` that the strategy needs are absent.
     """
     devices = tf.config.list_logical_devices("GPU") if name in ("auto", "mirrored") else []
-    if name == "auto":
-        if len(_workers()) > 1:
-            name = "multi_worker"
-        else:
-            name = "mirrored" if len(devices) > 1 else "one_device"
+    if name == "auto" and len(_workers()) > 1:
+        name = "multi_worker"
+    elif name == "auto":
+        name = "mirrored" if len(devices) > 1 else "one_device"
     match name:
         case "one_device":
             return tf.distribute.get_strategy()

@@ -1,0 +1,68 @@
+"""From the data section of a config to the three sets of records."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bert_tf.data.cleaning import clean
+from bert_tf.data.records import Records
+from bert_tf.data.sources import open_records
+from bert_tf.data.splitting import split
+
+from bert_tf.config import CleaningConfig, DataConfig
+from bert_tf.errors import UserError
+
+logger = logging.getLogger("bert_tf")
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Training, validation and test records; the last two where there are any."""
+
+    train: Records
+    validation: Records | None
+    test: Records | None
+
+
+def open_splits(config: DataConfig, *, text_columns: Sequence[str], target_columns: Sequence[str], seed: int) -> Splits:
+    """Opens, cleans and splits what the config names. Equal config and seed, equal splits.
+
+    Rows are only dropped as duplicates or conflicts from what trains or is split, never from a given validation or
+    test set: its score would no longer be comparable.
+
+    Args:
+        config: the data section.
+        text_columns: columns that hold text, the first one required.
+        target_columns: columns that hold what is learned; the first one is the label that splits are stratified by.
+        seed: decides the split.
+
+    Raises:
+        UserError: as the source, the cleaning and the split.
+    """
+    if config.train is None:
+        raise UserError("--data.train is required.")
+    label = target_columns[0] if target_columns else None
+    evaluation_cleaning = config.cleaning.model_copy(update={"duplicates": "keep", "conflicting_labels": "keep"})
+
+    def read(specs: Sequence[str], cleaning: CleaningConfig) -> Records:
+        records = open_records(
+            specs,
+            columns=config.columns,
+            required=(text_columns[0], *target_columns),
+            optional=text_columns[1:],
+            header=config.header,
+            quoting=config.quoting,
+        )
+        records, report = clean(records, cleaning, text_columns=text_columns, label_column=label)
+        logger.info("%s: %s", records.name, report)
+        return records
+
+    train = read(config.train, config.cleaning)
+    validation = read(config.validation, evaluation_cleaning) if config.validation else None
+    test = read(config.test, evaluation_cleaning) if config.test else None
+    if config.split is not None:
+        train, validation, *rest = split(train, config.split, seed=seed, text_columns=text_columns, label_column=label)
+        test = rest[0] if rest else test
+    return Splits(train, validation, test)

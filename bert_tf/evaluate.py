@@ -1,0 +1,69 @@
+"""``python -m bert_tf.evaluate``: the metrics of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from pydantic import BaseModel, Field
+
+from bert_tf import command_line
+from bert_tf.errors import UserError
+
+EXAMPLES = """\
+  python -m bert_tf.evaluate --run runs/x                        # the run's own test (or validation) data
+  python -m bert_tf.evaluate --run runs/x --data test.tsv --columns.text sentence
+  python -m bert_tf.evaluate --run runs/x --baselines            # beside majority class and TF-IDF"""
+
+
+class Flags(BaseModel):
+    """The flags that are made like a config's."""
+
+    columns: dict[str, str] = Field(default_factory=dict, description="column names of --data, over the run's own")
+
+
+def main(argv: Sequence[str]) -> None:
+    """Evaluates the best epoch, prints a table and writes ``evaluation/metrics.json``."""
+    parser = command_line.ArgumentParser(command="evaluate", description="Evaluate a run.", examples=EXAMPLES)
+    parser.add_argument("--run", required=True, metavar="DIR", help="run directory")
+    parser.add_argument("--data", nargs="+", metavar="SPEC", help="labelled data [the run's test data]")
+    parser.add_argument("--baselines", action="store_true", help="also score simple models trained on the same data")
+    parser.add_argument("--batch_size", type=int, metavar="N", help="largest batch [the run's]")
+    parser.add_argument("--on_unknown_label", choices=["error", "skip"], help="[the run's]")
+    command_line.add_config_flags(parser, Flags, argv)
+    arguments = parser.parse_args(argv)
+    command_line.start_logging(arguments.quiet)
+    if arguments.batch_size is not None and arguments.batch_size < 1:
+        raise UserError(f"--batch_size must be at least 1, not {arguments.batch_size}.")
+
+    from bert_tf.evaluation import report
+    from bert_tf.evaluation.run_evaluation import evaluate_run
+    from bert_tf.training.run_directory import RunDirectory, write_atomically
+
+    run = RunDirectory.open(arguments.run)
+    scores = evaluate_run(
+        run,
+        data=arguments.data,
+        columns=command_line.config_values(arguments, Flags).get("columns", {}),
+        batch_size=arguments.batch_size,
+        on_unknown_label=arguments.on_unknown_label,
+        baselines=arguments.baselines,
+    )
+    result = scores.models["model"]
+    write_atomically(
+        run.evaluation / "metrics.json",
+        json.dumps(
+            {"data": scores.data, **result, "baselines": {k: v for k, v in scores.models.items() if k != "model"}},
+            indent=2,
+            ensure_ascii=False,
+        )
+        + "\n",
+    )
+    print(f"{scores.data}\n\n{report.metrics_table(scores.models)}")
+    for part in (report.label_table(result), report.confusion_table(result)):
+        if part:
+            print(f"\n{part}")
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,115 @@
+"""Evaluates a run directory on its own held-out data or on any other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bert_tf.config import DataConfig
+from bert_tf.data.batching import LabelledRows
+from bert_tf.data.records import Records
+from bert_tf.data.sources import open_records
+from bert_tf.data.splits import Splits, open_splits
+from bert_tf.errors import UserError
+from bert_tf.evaluation.baselines import majority_baseline, tfidf_baseline
+from bert_tf.evaluation.inference import evaluate_records
+from bert_tf.tasks.task import TextTask
+from bert_tf.training.run_directory import RunDirectory
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Metrics by model: ``model`` is the run's, the others are baselines.
+
+    Attributes:
+        data: what was evaluated on, for people.
+        models: model name to metrics.
+    """
+
+    data: str
+    models: dict[str, dict[str, Any]]
+
+
+def evaluate_run(
+    run: RunDirectory,
+    *,
+    data: Sequence[str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    batch_size: int | None = None,
+    on_unknown_label: str | None = None,
+    baselines: bool = False,
+) -> Scores:
+    """Scores the best epoch of a run.
+
+    Args:
+        run: an opened run directory.
+        data: data specs; default the run's test data, else its validation data. Given data is read as it is, without
+            the cleaning of the training data: the score is that of the served model on such texts.
+        columns: column names of ``data`` where they differ from the run's.
+        batch_size: largest batch; default the run's.
+        on_unknown_label: ``error`` or ``skip``; default the run's.
+        baselines: also train and score the majority class and TF-IDF + logistic regression.
+
+    Raises:
+        UserError: the data cannot be read or has no rows, or there is none.
+    """
+    config = run.config()
+    task = run.load_model()
+    unknown = on_unknown_label or config.data.on_unknown_label
+    splits = None
+    if data is None or baselines:
+        splits = open_splits(
+            config.data, text_columns=task.text_columns, target_columns=task.target_columns, seed=config.seed
+        )
+    records = open_evaluation_data(config.data, task, data, columns or {}) if data else _held_out(run, splits)
+    batch_size = batch_size or config.training.evaluation_batch_size
+    models = {"model": evaluate_records(task, records, batch_size=batch_size, on_unknown_label=unknown)}
+    if baselines:
+        assert splits is not None
+        models |= _baselines(task, splits.train, records, unknown)
+    return Scores(f"{records.name}: {models['model']['examples']} examples", models)
+
+
+def open_evaluation_data(
+    config: DataConfig, task: TextTask, data: Sequence[str], columns: Mapping[str, str], *, labelled: bool = True
+) -> Records:
+    """Opens data that was not part of the run, as the run's config reads it."""
+    targets = task.target_columns if labelled else ()
+    return open_records(
+        data,
+        columns={**config.columns, **columns},
+        required=(*task.input_columns(), *targets),
+        header=config.header,
+        quoting=config.quoting,
+    )
+
+
+def _held_out(run: RunDirectory, splits: Splits | None) -> Records:
+    assert splits is not None
+    records = splits.test or splits.validation
+    if records is None:
+        raise UserError(f"--run {run.path}: the run has no test or validation data; give some with --data.")
+    return records
+
+
+def _baselines(task: TextTask, train: Records, test: Records, on_unknown_label: str) -> dict[str, dict[str, Any]]:
+    labels = task.label_names()
+    if labels is None:
+        raise UserError("--baselines: there are baselines for tasks with labels only.")
+
+    def read(records: Records) -> tuple[list[str], np.ndarray]:
+        pairs = [
+            (" \n ".join(row.values[name] for name in task.input_columns()), target)
+            for row, target in LabelledRows(records, task, on_unknown_label)
+        ]
+        return [text for text, _ in pairs], np.array([target for _, target in pairs])
+
+    train_texts, train_targets = read(train)
+    test_texts, test_targets = read(test)
+    return {
+        "majority class": majority_baseline(train_targets, test_targets, list(labels)),
+        "TF-IDF + LR": tfidf_baseline(train_texts, train_targets, test_texts, test_targets, list(labels)),
+    }

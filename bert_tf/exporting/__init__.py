@@ -1,0 +1,1 @@
+"""Exporting: SavedModels that take strings and give finished answers."""

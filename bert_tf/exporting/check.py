@@ -1,0 +1,102 @@
+"""The checks that an export passes before it is published.
+
+``python -m bert_tf.exporting.check DIRECTORY REQUESTS ANSWERS`` is the fresh process: it knows TensorFlow and TF Text
+alone, as a model server does, and nothing of Keras or of this package's models.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bert_tf.errors import UserError
+
+if TYPE_CHECKING:
+    from bert_tf.tasks.task import TextTask
+
+TOLERANCE = 1e-4
+"""Largest difference between a number from Keras and the SavedModel's. Equal graphs differ in the last bits at most,
+because the two processes may cut the sums of a matrix product differently."""
+
+
+def check_ops(saved_model: Path) -> None:
+    """Raises UserError if the graph holds an op that TF Serving 2.20 does not register."""
+    from bert_tf.exporting.serving_ops import ops_unknown_to_serving
+
+    unknown = ops_unknown_to_serving(saved_model)
+    if unknown:
+        raise UserError(
+            f"Not published: TF Serving 2.20 does not know the op(s) {', '.join(sorted(unknown))} in this graph."
+        )
+
+
+def check_answers(task: TextTask, saved_model: Path, batches: Sequence[Mapping[str, Sequence[str]]]) -> float:
+    """Compares the SavedModel's answers in a fresh process with the task's own.
+
+    Args:
+        task: the model in Keras.
+        saved_model: what was exported from it.
+        batches: input name to strings.
+
+    Returns:
+        Largest absolute difference of any number.
+
+    Raises:
+        UserError: the fresh process failed, or the answers differ by more than ``TOLERANCE``.
+    """
+    import tensorflow as tf
+
+    with tempfile.TemporaryDirectory() as folder:
+        requests, answers = Path(folder) / "requests.json", Path(folder) / "answers.npz"
+        requests.write_text(json.dumps([{k: list(v) for k, v in batch.items()} for batch in batches]))
+        command = [sys.executable, "-m", __name__, str(saved_model), str(requests), str(answers)]
+        process = subprocess.run(
+            command, capture_output=True, text=True, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+        )
+        if process.returncode != 0:
+            reason = process.stderr.strip().splitlines()[-1:] or ["no message"]
+            raise UserError(f"Not published: the exported model does not run in a fresh process ({reason[0]}).")
+        with np.load(answers, allow_pickle=False) as file:
+            served = dict(file)
+
+    largest = 0.0
+    for index, batch in enumerate(batches):
+        expected = task.answer_texts({name: tf.constant(list(texts)) for name, texts in batch.items()})
+        for name, value in expected.items():
+            got = served[f"{index}/{name}"]
+            if value.dtype != tf.string:
+                largest = max(largest, float(np.max(np.abs(got - value.numpy()), initial=0.0)))
+                continue
+            wanted = np.char.decode(value.numpy().astype(bytes), "utf-8")
+            if not np.array_equal(got, wanted):
+                raise UserError(
+                    f"Not published: {name} differs from Keras's on {batch}: {got.tolist()}, not {wanted.tolist()}."
+                )
+    if not largest <= TOLERANCE:
+        raise UserError(f"Not published: the answers differ from Keras's by up to {largest:.2g} (allowed {TOLERANCE}).")
+    return largest
+
+
+def _answer(saved_model: str, requests: str, answers: str) -> None:
+    import tensorflow as tf
+    import tensorflow_text  # noqa: F401  (registers its ops)
+
+    serve = tf.saved_model.load(saved_model).signatures["serving_default"]
+    arrays = {}
+    for index, batch in enumerate(json.loads(Path(requests).read_text())):
+        for name, value in serve(**{key: tf.constant(texts) for key, texts in batch.items()}).items():
+            value = value.numpy()
+            arrays[f"{index}/{name}"] = np.char.decode(value.astype(bytes), "utf-8") if value.dtype == object else value
+    np.savez(answers, **arrays)
+
+
+if __name__ == "__main__":
+    _answer(*sys.argv[1:])

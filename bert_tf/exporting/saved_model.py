@@ -1,0 +1,114 @@
+"""A task as a SavedModel: strings in, finished answers out, checked before anyone can load it."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import tensorflow as tf
+
+from bert_tf.errors import UserError
+from bert_tf.exporting.check import check_answers, check_ops
+from bert_tf.exporting.warmup import write_warmup_requests
+from bert_tf.tasks.task import TextTask
+
+logger = logging.getLogger("bert_tf")
+
+NASTY_TEXTS = (
+    "",
+    " ",
+    "\u0000\u0007\ufeff\u200b",
+    "[CLS] [MASK] [SEP] [PAD]",
+    "a" * 5000,
+    "很" * 2000,
+    "😀👩‍👩‍👧‍👦🇨🇳 e\u0301 ﬁ ＡＢＣ １２３",
+    "<b>&amp;</b>\r\n\t'\"\\",
+    "ﷺ İstanbul ǅ ẞ ß Ω ﬃ",
+    "mixed 中文 and English，标点！",
+)
+"""Texts that break tokenisers; the check after export compares the answers on them too."""
+
+
+def export_saved_model(
+    task: TextTask,
+    output: str | Path,
+    *,
+    texts: Sequence[Mapping[str, str]],
+    version: int | None = None,
+) -> tuple[Path, float]:
+    """Writes ``output/<version>/``, checks it in a fresh process and only then gives it its name.
+
+    A server that polls ``output`` sees the whole version or nothing: it is written to a hidden directory beside it
+    and renamed.
+
+    Args:
+        task: the trained model.
+        output: ``exported/NAME``; NAME is the model's name in the warm-up requests.
+        texts: real records (column to text) for the check and the warm-up.
+        version: version number; default one more than the highest there is.
+
+    Returns:
+        The version directory, and the largest absolute difference between Keras's numbers and the SavedModel's.
+
+    Raises:
+        UserError: the version exists, the directory cannot be written, or a check failed: then nothing is published.
+    """
+    output = Path(output)
+    version = next_version(output) if version is None else version
+    target = output / str(version)
+    if target.exists():
+        raise UserError(f"--version {version}: {target} exists already; versions are never overwritten.")
+    columns = task.input_columns()
+    batches = _check_batches(columns, texts)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{version}.", dir=output))
+    except OSError as error:
+        raise UserError(f"--output {output}: cannot be written ({error.strerror}).") from None
+    try:
+        logger.info("writing version %d", version)
+        _write(task, columns, staging)
+        # Batches of the sizes that a server forms, so that its first requests find their shapes already traced.
+        warmup = [{name: values[:size] for name, values in batches[0].items()} for size in (1, len(texts) or 1)]
+        write_warmup_requests(staging, output.name, warmup)
+        logger.info("checking it in a fresh process")
+        check_ops(staging)
+        difference = check_answers(task, staging, batches)
+        staging.chmod(0o755)
+        staging.rename(target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return target, difference
+
+
+def next_version(output: Path) -> int:
+    """One more than the highest version in ``output``."""
+    versions = [int(path.name) for path in output.glob("*") if path.name.isdecimal()]
+    return max(versions, default=0) + 1
+
+
+def _write(task: TextTask, columns: Sequence[str], directory: Path) -> None:
+    module = tf.Module()
+    # Tracked, so that weights and vocabulary tables are saved with the graph that uses them.
+    module.task_variables = [variable.value for variable in task.variables]
+    module.tokenizer = task.preprocessor.tokenizer
+    labels = task.label_names()
+    specs = {name: tf.TensorSpec([None], tf.string, name=name) for name in columns}
+    serve = tf.function(lambda **texts: task.answer_texts(texts)).get_concrete_function(**specs)
+    with tempfile.TemporaryDirectory() as assets:
+        if labels is not None:
+            path = Path(assets) / "labels.txt"
+            path.write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
+            module.labels = tf.saved_model.Asset(str(path))
+        tf.saved_model.save(module, str(directory), signatures={"serving_default": serve})
+
+
+def _check_batches(columns: Sequence[str], texts: Sequence[Mapping[str, str]]) -> list[dict[str, list[str]]]:
+    """Real texts as one batch, nasty ones as another, and each nasty one alone (its own padding)."""
+    nasty = {name: list(NASTY_TEXTS[i:] + NASTY_TEXTS[:i]) for i, name in enumerate(columns)}
+    alone = [{name: [values[row]] for name, values in nasty.items()} for row in range(len(NASTY_TEXTS))]
+    real = {name: [text[name] for text in texts] for name in columns}
+    return [*([real] if texts else []), nasty, *alone]

@@ -1,0 +1,100 @@
+"""``python -m bert_tf.predict``: answers for texts."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from pydantic import BaseModel, Field
+
+from bert_tf import command_line
+from bert_tf.errors import UserError
+
+EXAMPLES = """\
+  python -m bert_tf.predict --run runs/x --text "我非常喜欢这本书。"
+  python -m bert_tf.predict --run runs/x --data in.jsonl --output out.jsonl"""
+
+
+class Flags(BaseModel):
+    """The flags that are made like a config's."""
+
+    columns: dict[str, str] = Field(default_factory=dict, description="column names of --data, over the run's own")
+
+
+def main(argv: Sequence[str]) -> None:
+    """Writes one JSON line per record, in order: the record's own columns and ``prediction``."""
+    parser = command_line.ArgumentParser(command="predict", description="Answer texts.", examples=EXAMPLES)
+    parser.add_argument("--run", required=True, metavar="DIR", help="run directory")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--text", help="one text")
+    source.add_argument("--data", nargs="+", metavar="SPEC", help="data specs; labels are not needed")
+    parser.add_argument("--text_pair", help="the second text of a pair, beside --text")
+    parser.add_argument("--output", metavar="FILE", help="JSONL file [stdout]; written whole or not at all")
+    parser.add_argument("--batch_size", type=int, metavar="N", help="largest batch [the run's]")
+    command_line.add_config_flags(parser, Flags, argv)
+    arguments = parser.parse_args(argv)
+    command_line.start_logging(arguments.quiet)
+    if arguments.batch_size is not None and arguments.batch_size < 1:
+        raise UserError(f"--batch_size must be at least 1, not {arguments.batch_size}.")
+
+    from tqdm import tqdm
+
+    from bert_tf.data.records import Records, Row
+    from bert_tf.evaluation.inference import answer_records
+    from bert_tf.evaluation.run_evaluation import open_evaluation_data
+    from bert_tf.training.run_directory import RunDirectory
+
+    run = RunDirectory.open(arguments.run)
+    task = run.load_model()
+    config = run.config()
+    if arguments.data:
+        columns = command_line.config_values(arguments, Flags).get("columns", {})
+        records = open_evaluation_data(config.data, task, arguments.data, columns, labelled=False)
+    else:
+        values = {"text": arguments.text, "text_pair": arguments.text_pair}
+        missing = [name for name in task.input_columns() if values.get(name) is None]
+        if missing:
+            raise UserError(f"--{missing[0]} is required: this model reads {' and '.join(task.input_columns())}.")
+        if arguments.text_pair is not None and not task.pair:
+            raise UserError("--text_pair: this model reads single texts.")
+        row = Row("--text", 1, {name: values[name] for name in task.input_columns()})
+        records = Records("--text", lambda: iter([row]))
+
+    answers = answer_records(task, records, batch_size=arguments.batch_size or config.training.evaluation_batch_size)
+    bar = tqdm(answers, unit="record", disable=arguments.quiet or not sys.stderr.isatty() or not arguments.data)
+    with _writer(arguments.output) as output:
+        write_predictions(((row.values, answer) for row, answer in bar), output)
+
+
+def write_predictions(answers: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]], output: TextIO) -> None:
+    """Writes ``{…the record…, "prediction": …}`` lines."""
+    for values, answer in answers:
+        output.write(json.dumps({**values, "prediction": answer}, ensure_ascii=False, default=str) + "\n")
+
+
+@contextmanager
+def _writer(path: str | None) -> Iterator[TextIO]:
+    if path is None:
+        yield sys.stdout
+        return
+    temporary = Path(f"{path}.tmp")
+    try:
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        file = temporary.open("w", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"--output {path}: cannot be written ({error.strerror}).") from None
+    try:
+        with file:
+            yield file
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,43 @@
+"""``python -m bert_tf.train``: fine-tunes a backbone on a task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bert_tf import command_line
+from bert_tf.config import ExperimentConfig, merge, read_yaml, validate
+
+EXAMPLES = """\
+  python -m bert_tf.train --task classification --backbone bert_base_zh --data.train train.tsv \\
+      --data.validation dev.tsv --training.epochs 3 --output runs/x
+  python -m bert_tf.train --backbone scratch:mini --data.train all.csv --data.split 0.8 0.1 0.1 \\
+      --data.columns.text review --data.columns.label stars --output runs/stars
+  python -m bert_tf.train --config runs/x/config.yaml --resume"""
+
+
+def main(argv: Sequence[str]) -> None:
+    """Reads ``--config`` and the flags over it, trains, and writes the run directory."""
+    parser = command_line.ArgumentParser(command="train", description="Fine-tune BERT.", examples=EXAMPLES)
+    parser.add_argument("--config", metavar="FILE", help="YAML config; flags win over it")
+    parser.add_argument("--resume", action="store_true", help="continue a run from its last checkpoint")
+    command_line.add_config_flags(parser, ExperimentConfig, argv)
+    arguments = parser.parse_args(argv)
+    command_line.start_logging(arguments.quiet)
+
+    values, lines = read_yaml(arguments.config) if arguments.config else ({}, {})
+    flags = command_line.config_values(arguments, ExperimentConfig)
+    given = {name for name, value in vars(arguments).items() if value is not None}
+    config = validate(
+        ExperimentConfig,
+        merge(values, flags),
+        file=arguments.config,
+        lines={key: line for key, line in lines.items() if key not in given},
+    )
+
+    from bert_tf.training.experiment import run_experiment  # TensorFlow loads only once the flags are right
+
+    run_experiment(config, resume=arguments.resume)
+
+
+if __name__ == "__main__":
+    command_line.run(main)
