@@ -1,0 +1,1 @@
+"""Tokenisation: WordPiece exactly as BERT's, vocabularies, and the preprocessor of text models."""

@@ -1,0 +1,232 @@
+"""The promises of the training loop, each by training."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from bert_tf.config import TrainingConfig
+from bert_tf.data.batching import LabelledRows, TrainingBatches
+from bert_tf.errors import UserError
+from bert_tf.evaluation.inference import evaluate_records
+from bert_tf.tasks.classification import TextClassifier
+from bert_tf.training.loop import improves, train
+from bert_tf.training.run_directory import RunDirectory
+from tests.training.small_model import small_batches, small_classifier, toy_records
+
+
+def recipe(**changes: Any) -> TrainingConfig:
+    base = {"epochs": 2, "batch_size": 16, "learning_rate": 1e-3, "tensorboard": False, "checkpoint_every": 1000}
+    return TrainingConfig(**(base | changes))
+
+
+def weights(task: keras.Model) -> list[np.ndarray]:
+    return [keras.ops.convert_to_numpy(variable) for variable in task.trainable_variables]
+
+
+def trained(folder: Path, dropout: float = 0.0, **changes: Any) -> TextClassifier:
+    task = small_classifier(dropout)
+    config = recipe(**changes)
+    train(task, small_batches(task, config.batch_size), config, RunDirectory(folder))
+    return task
+
+
+def assert_equal(a: TextClassifier, b: TextClassifier, atol: float) -> None:
+    for x, y in zip(weights(a), weights(b), strict=True):
+        np.testing.assert_allclose(x, y, atol=atol, rtol=0)
+
+
+def test_overfits_ten_examples(tmp_path: Path) -> None:
+    task = small_classifier()
+    batches = TrainingBatches(LabelledRows(toy_records(0, 10), task), 10, seed=1)
+    train(task, batches, recipe(epochs=40, learning_rate=5e-3, batch_size=10), RunDirectory(tmp_path))
+    metrics = evaluate_records(task, toy_records(0, 10), batch_size=4)
+    assert metrics["accuracy"] == 1.0
+    assert metrics["loss"] < 0.05
+
+
+def test_equal_seeds_give_equal_runs(tmp_path: Path) -> None:
+    first = trained(tmp_path / "a", dropout=0.1)
+    assert_equal(first, trained(tmp_path / "b", dropout=0.1), atol=0)
+
+
+@pytest.mark.parametrize("pieces", [2, 4])
+def test_accumulation_equals_the_large_batch(tmp_path: Path, pieces: int) -> None:
+    whole = trained(tmp_path / "whole")
+    assert_equal(whole, trained(tmp_path / "pieces", gradient_accumulation_steps=pieces), atol=1e-5)
+
+
+def test_several_steps_per_call_equal_one(tmp_path: Path) -> None:
+    assert_equal(trained(tmp_path / "one"), trained(tmp_path / "two", steps_per_call=2), atol=0)
+
+
+def test_xla_equals_no_xla(tmp_path: Path) -> None:
+    assert_equal(trained(tmp_path / "plain"), trained(tmp_path / "xla", xla=True), atol=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_mixed_precision_learns(tmp_path: Path, precision: str) -> None:
+    task = small_classifier(dtype=f"mixed_{precision}")
+    batches = TrainingBatches(LabelledRows(toy_records(0, 10), task), 10, seed=1)
+    config = recipe(epochs=40, learning_rate=5e-3, batch_size=10, mixed_precision=precision)
+    train(task, batches, config, RunDirectory(tmp_path))
+    assert evaluate_records(task, toy_records(0, 10), batch_size=4)["accuracy"] == 1.0
+    assert {variable.dtype for variable in task.trainable_variables} == {"float32"}
+
+
+def test_gradient_is_clipped_by_its_global_norm(tmp_path: Path) -> None:
+    """With a clip of 0 steps' worth the weights stay; AdamW hides the scale, so weight changes prove nothing else."""
+    task = small_classifier()
+    before = weights(task)
+    config = recipe(gradient_clip_norm=1e-12, weight_decay=0.0, epochs=1)
+    train(task, small_batches(task, 16), config, RunDirectory(tmp_path))
+    # AdamW divides by sqrt(v) + 1e-8: a gradient of norm 1e-12 moves a weight by less than a thousandth of the rate.
+    moved = max(np.abs(a - b).max() for a, b in zip(before, weights(task), strict=True))
+    assert 0 < moved < 1e-3 * 3
+
+
+class Kill(keras.callbacks.Callback):
+    """Ends the training as a power cut would, after so many batches."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self.left = after
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise InterruptedError("power cut")
+
+
+@pytest.mark.parametrize("after", [2, 3, 4, 5])
+def test_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path: Path, after: int) -> None:
+    """Dropout is on: the random state has to come back too. Cuts fall inside an epoch, at its end and in the next."""
+    config = recipe(checkpoint_every=2)
+    whole = trained(tmp_path / "whole", dropout=0.1, checkpoint_every=2)
+
+    run = RunDirectory(tmp_path / "cut")
+    task = small_classifier(dropout=0.1)
+    with pytest.raises(InterruptedError):
+        train(task, small_batches(task, 16), config, run, callbacks=[Kill(after)])
+    again = small_classifier(dropout=0.1, seed=99)
+    end = train(again, small_batches(again, 16), config, run, resume=True)
+
+    assert_equal(whole, again, atol=0)
+    assert end.step == 6
+    assert [line["epoch"] for line in run.metrics()] == [1, 2]
+    assert run.metrics()[1]["loss"] == pytest.approx(RunDirectory(tmp_path / "whole").metrics()[1]["loss"], abs=1e-6)
+
+
+def test_best_epoch_is_kept_and_early_stopping_ends_the_run(tmp_path: Path) -> None:
+    scores = iter([0.5, 0.8, 0.7, 0.6, 0.9])
+    kept: list[list[np.ndarray]] = []
+    task = small_classifier()
+
+    def validate() -> dict[str, float]:
+        kept.append(weights(task))
+        return {"accuracy": next(scores)}
+
+    run = RunDirectory(tmp_path)
+    end = train(task, small_batches(task, 16), recipe(epochs=5, early_stopping_patience=2), run, validate=validate)
+    assert (end.best, end.best_epoch, end.epoch) == (0.8, 1, 4)
+    saved = TextClassifier.from_preset(str(run.model))
+    for expected, found in zip(kept[1], weights(saved), strict=True):
+        np.testing.assert_array_equal(expected, found)
+
+
+def test_unknown_metric_is_named(tmp_path: Path) -> None:
+    task = small_classifier()
+    config = recipe(epochs=1, best_metric="bleu")
+    with pytest.raises(UserError, match="--training.best_metric bleu: there is no such metric; there are: accuracy"):
+        train(task, small_batches(task, 16), config, RunDirectory(tmp_path), validate=lambda: {"accuracy": 1.0})
+
+
+def test_batch_that_cannot_be_cut_is_refused(tmp_path: Path) -> None:
+    task = small_classifier()
+    config = recipe(gradient_accumulation_steps=3)
+    with pytest.raises(UserError, match="--training.batch_size 16 cannot be cut"):
+        train(task, small_batches(task, 16), config, RunDirectory(tmp_path))
+
+
+def test_keras_callbacks_are_heard(tmp_path: Path) -> None:
+    task = small_classifier()
+    history = keras.callbacks.History()
+    heard: list[float] = []
+    listener = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: heard.append(logs["loss"]))
+    train(task, small_batches(task, 16), recipe(), RunDirectory(tmp_path), callbacks=[history, listener])
+    assert len(heard) == 6
+    assert history.epoch == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("value", "best", "more", "expected"),
+    [(1.0, None, True, True), (1.0, 1.0, True, False), (0.9, 1.0, False, True), (float("nan"), 0.5, True, False)],
+)
+def test_improves(value: float, best: float | None, more: bool, expected: bool) -> None:
+    assert improves(value, best, more) is expected
+
+
+def run_small_training(output: Path, *arguments: object, **environment: str) -> subprocess.Popen[bytes]:
+    import os
+
+    script = Path(__file__).with_name("small_training.py")
+    return subprocess.Popen(
+        [sys.executable, str(script), str(output), *map(str, arguments)],
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def finished_weights(process: subprocess.Popen[bytes], output: Path) -> list[np.ndarray]:
+    _, errors = process.communicate(timeout=240)
+    assert process.returncode == 0, errors.decode()[-3000:]
+    with np.load(output) as file:
+        return [file[name] for name in file.files]
+
+
+@pytest.fixture(scope="session")
+def one_process_weights(tmp_path_factory: pytest.TempPathFactory) -> list[np.ndarray]:
+    """What one process on one device makes of the small training, with a global batch of 16."""
+    folder = tmp_path_factory.mktemp("one_process")
+    return weights(trained(folder, gradient_clip_norm=0.5))
+
+
+@pytest.mark.parametrize("flags", [(), ("--accumulate", 2), ("--steps_per_call", 2), ("--xla",)])
+def test_two_devices_equal_one(
+    tmp_path: Path, one_process_weights: list[np.ndarray], flags: tuple[object, ...]
+) -> None:
+    """Tolerance 1e-5: the gradient's sums run in another order."""
+    output = tmp_path / "weights.npz"
+    found = finished_weights(run_small_training(output, "mirrored", 16, "--logical_devices", 2, *flags), output)
+    for expected, value in zip(one_process_weights, found, strict=True):
+        np.testing.assert_allclose(value, expected, atol=1e-4 if "--xla" in flags else 1e-5, rtol=0)
+
+
+def test_two_worker_processes_equal_one(tmp_path: Path, one_process_weights: list[np.ndarray]) -> None:
+    import json
+    import socket
+
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    addresses = [f"127.0.0.1:{s.getsockname()[1]}" for s in sockets]
+    for s in sockets:
+        s.close()
+    outputs = [tmp_path / f"worker{index}.npz" for index in range(2)]
+    processes = [
+        run_small_training(
+            output,
+            "multi_worker",
+            16,
+            TF_CONFIG=json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}),
+        )
+        for index, output in enumerate(outputs)
+    ]
+    for process, output in zip(processes, outputs, strict=True):
+        for expected, value in zip(one_process_weights, finished_weights(process, output), strict=True):
+            np.testing.assert_allclose(value, expected, atol=1e-5, rtol=0)

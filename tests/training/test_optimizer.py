@@ -1,0 +1,74 @@
+"""AdamW and its schedule against their formulas."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bert_tf.config import TrainingConfig
+from bert_tf.training.optimizer import WarmupDecay, build_optimizer
+from tests.training.small_model import small_classifier
+
+
+@pytest.mark.parametrize(
+    ("shape", "step", "expected"),
+    [
+        ("linear", 0, 0.0),
+        ("linear", 5, 0.5),
+        ("linear", 10, 1.0),
+        ("linear", 55, 0.5),
+        ("linear", 100, 0.0),
+        ("linear", 150, 0.0),
+        ("cosine", 55, 0.5),
+        ("cosine", 100, 0.0),
+        ("constant", 99, 1.0),
+    ],
+)
+def test_schedule(shape: str, step: int, expected: float) -> None:
+    schedule = WarmupDecay(peak=2e-5, total_steps=100, warmup_steps=10, shape=shape)
+    assert float(schedule(step)) == pytest.approx(2e-5 * expected, abs=1e-11)
+
+
+def test_schedule_without_warmup_starts_at_the_peak() -> None:
+    assert float(WarmupDecay(peak=1.0, total_steps=10)(0)) == 1.0
+
+
+def test_schedule_survives_serialisation() -> None:
+    schedule = WarmupDecay(peak=2e-5, total_steps=100, warmup_steps=10, shape="cosine")
+    again = keras.optimizers.schedules.deserialize(keras.optimizers.schedules.serialize(schedule))
+    assert again.get_config() == schedule.get_config()
+
+
+def test_updates_follow_loshchilov_and_hutter() -> None:
+    """Decoupled decay: w ← w − lr·λ·w, then Adam's step, three times, in float64."""
+    config = TrainingConfig(learning_rate=0.1, schedule="constant", warmup_ratio=0, weight_decay=0.05)
+    optimizer = build_optimizer(config, total_steps=3)
+    variable = keras.Variable(np.array([1.0, -2.0, 3.0], np.float32), name="kernel")
+    optimizer.build([variable])
+    w, m, v = np.array([1.0, -2.0, 3.0]), np.zeros(3), np.zeros(3)
+    for step, gradient in enumerate(([0.1, -0.2, 0.3], [0.5, 0.0, -0.1], [-0.3, 0.2, 0.1]), start=1):
+        g = np.array(gradient)
+        optimizer.apply([tf.constant(g, tf.float32)], [variable])
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        w = w - 0.1 * 0.05 * w
+        w = w - 0.1 * (m / (1 - 0.9**step)) / (np.sqrt(v / (1 - 0.999**step)) + 1e-8)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), w, rtol=1e-4)
+
+
+def test_no_decay_on_biases_and_layer_norms() -> None:
+    task = small_classifier()
+    config = TrainingConfig(learning_rate=0.1, schedule="constant", warmup_ratio=0, weight_decay=0.5)
+    optimizer = build_optimizer(config, total_steps=1)
+    optimizer.build(task.trainable_variables)
+    for variable in task.trainable_variables:
+        variable.assign(tf.ones_like(variable))
+    optimizer.apply([tf.zeros_like(variable) for variable in task.trainable_variables], task.trainable_variables)
+    after = {variable.path: float(np.unique(variable.numpy())[0]) for variable in task.trainable_variables}
+    decayed = {path for path, value in after.items() if value != 1.0}
+    exempt = {path for path in after if path.endswith(("bias", "gamma", "beta"))}
+    assert decayed == set(after) - exempt
+    assert decayed
+    assert exempt
+    assert all(after[path] == pytest.approx(0.95) for path in decayed)
