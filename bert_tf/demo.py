@@ -45,7 +45,9 @@ def main(argv: Sequence[str]) -> None:
 
     step(1, f"train on demo:zh_reviews, backbone {config.backbone}")
     if config.backbone.startswith("scratch:"):
-        print("The model is a small BERT that starts from random weights: it has read no other text than these reviews.")
+        print(
+            "The model is a small BERT that starts from random weights: it has read no other text than these reviews."
+        )
     # A demo always shows the whole chain, so an earlier demo's run makes way.
     shutil.rmtree(config.output, ignore_errors=True)
     run_experiment(config)
@@ -66,7 +68,8 @@ def main(argv: Sequence[str]) -> None:
         with GrpcClient(f"127.0.0.1:{server.port}") as grpc:
             grpc_answers = grpc.classify(EXPORTED.name, QUESTIONS)
         for question, over_rest, over_grpc in zip(QUESTIONS, rest_answers, grpc_answers, strict=True):
-            print(f"{question}  REST: {over_rest.label} {over_rest.score:.3f}   gRPC: {over_grpc.label} {over_grpc.score:.3f}")
+            print(f"{question}  REST: {over_rest.label} {over_rest.score:.3f}", end="   ")
+            print(f"gRPC: {over_grpc.label} {over_grpc.score:.3f}")
 
     step(5, "what to do next")
     print(

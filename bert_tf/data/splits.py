@@ -6,12 +6,11 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bert_tf.config import CleaningConfig, DataConfig
 from bert_tf.data.cleaning import clean
 from bert_tf.data.records import Records
 from bert_tf.data.sources import open_records
 from bert_tf.data.splitting import split
-
-from bert_tf.config import CleaningConfig, DataConfig
 from bert_tf.errors import UserError
 
 logger = logging.getLogger("bert_tf")

@@ -39,7 +39,9 @@ class TextTask(keras_hub.models.Task):
     pair: bool
 
     @classmethod
-    def create(cls, loaded: LoadedBackbone, *, sequence_length: int, dtype: str = "float32", **options: Any) -> TextTask:
+    def create(
+        cls, loaded: LoadedBackbone, *, sequence_length: int, dtype: str = "float32", **options: Any
+    ) -> TextTask:
         """Builds the task on a loaded backbone; ``options`` are the constructor's."""
         preprocessor = TextPreprocessor(
             loaded.tokenizer,

@@ -1,0 +1,1 @@
+"""Data: records in, tf.data out."""
