@@ -1,0 +1,1 @@
+"""Backbones: from a spec to an encoder and its tokeniser."""

@@ -1,0 +1,94 @@
+"""A backbone spec to an encoder and its tokeniser. One file of ``sources/`` per origin of weights."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import keras_hub
+
+from bert_tf.backbones import sources
+from bert_tf.config import ScratchConfig
+from bert_tf.errors import UserError
+
+
+@dataclass(frozen=True)
+class LoadedBackbone:
+    """An encoder with the tokeniser that it was trained with.
+
+    Attributes:
+        backbone: takes ``token_ids``, ``padding_mask`` and, in BERT, ``segment_ids``, ``(batch, seq_len)`` int32.
+        tokenizer: its tokeniser.
+        source: one line for the log.
+    """
+
+    backbone: keras_hub.models.Backbone
+    tokenizer: keras_hub.models.Tokenizer
+    source: str
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """What a source may need beside the spec.
+
+    Attributes:
+        texts: gives the training texts, from which ``scratch:`` learns a vocabulary.
+        scratch: vocabulary of a ``scratch:`` model.
+        sequence_length: longest input that the model must take.
+        seed: of random weights.
+        dtype: Keras dtype policy.
+    """
+
+    texts: Callable[[], Iterable[str]] | None
+    scratch: ScratchConfig
+    sequence_length: int
+    seed: int
+    dtype: str | None
+
+
+def load_backbone(
+    spec: str,
+    *,
+    texts: Callable[[], Iterable[str]] | None = None,
+    scratch: ScratchConfig | None = None,
+    sequence_length: int = 0,
+    seed: int = 42,
+    dtype: str | None = None,
+) -> LoadedBackbone:
+    """Loads what ``--backbone`` names.
+
+    Args:
+        spec: a KerasHub preset, ``hf://…``, ``kaggle://…``, a local directory (KerasHub preset or Hugging Face),
+            ``package://NAME/PATH`` or ``scratch:tiny|mini|small|medium|base``.
+        texts: see :class:`LoadOptions`.
+        scratch: see :class:`LoadOptions`.
+        sequence_length: see :class:`LoadOptions`.
+        seed: see :class:`LoadOptions`.
+        dtype: see :class:`LoadOptions`.
+
+    Raises:
+        UserError: no source knows the spec, the weights cannot be had or read, or the model is too short.
+    """
+    options = LoadOptions(texts, scratch or ScratchConfig(), sequence_length, seed, dtype)
+    modules = sorted(pkgutil.iter_modules(sources.__path__), key=lambda module: module.name)
+    for found in modules:
+        source = importlib.import_module(f"{sources.__name__}.{found.name}")
+        if source.accepts(spec):
+            loaded: LoadedBackbone = source.load(spec, options)
+            longest = getattr(loaded.backbone, "max_sequence_length", None)
+            if longest is not None and sequence_length > longest:
+                raise UserError(
+                    f"--data.sequence_length {sequence_length}: {spec} was trained for at most {longest} tokens."
+                )
+            return loaded
+    raise UserError(
+        f"--backbone {spec}: this is neither a KerasHub preset nor a directory. Give a preset such as bert_base_zh, a "
+        "local directory, hf://OWNER/NAME, kaggle://…, package://NAME/PATH or scratch:tiny|mini|small|medium|base."
+    )
+
+
+def describe(name: str, backbone: keras_hub.models.Backbone) -> str:
+    """The log line of a loaded backbone."""
+    return f"{name} ({type(backbone).__name__}, {backbone.count_params() / 1e6:.1f} M parameters)"

@@ -1,0 +1,80 @@
+"""KerasHub presets: built-in names, ``hf://``, ``kaggle://`` and local preset directories."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import keras_hub
+
+from bert_tf.backbones.loading import LoadedBackbone, LoadOptions, describe
+from bert_tf.errors import UserError
+from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
+
+_REMOTE = ("hf://", "kaggle://")
+
+
+def accepts(spec: str) -> bool:
+    """Whether the spec is a known name, remote, a preset directory, or looks like a name that may be misspelt."""
+    if spec.startswith(_REMOTE):
+        return True
+    config = Path(spec) / "config.json"
+    if config.is_file():
+        try:
+            return "model_type" not in json.loads(config.read_text(encoding="utf-8"))
+        except ValueError:
+            return False
+    return ":" not in spec and not Path(spec).exists()
+
+
+def load(spec: str, options: LoadOptions) -> LoadedBackbone:
+    """Loads backbone and tokeniser; a BERT's tokeniser becomes the exact one.
+
+    Raises:
+        UserError: the name is wrong, the download fails, or the preset is no text encoder.
+    """
+    is_local = Path(spec).is_dir()
+    if not is_local and not spec.startswith(_REMOTE):
+        _check_name(spec)
+    dtype = {} if options.dtype is None else {"dtype": options.dtype}
+    try:
+        backbone = keras_hub.models.Backbone.from_preset(spec, **dtype)
+        tokenizer = keras_hub.models.Tokenizer.from_preset(spec)
+    except Exception as error:  # Kaggle, Hugging Face, HTTP, files and Keras each raise their own kinds
+        reason = " ".join(str(error).split())[:300]
+        if is_local:
+            raise UserError(f"--backbone {spec}: the preset cannot be read ({reason}).") from None
+        raise UserError(
+            f"--backbone {spec}: it cannot be downloaded ({type(error).__name__}: {reason}). Without a network give a "
+            "local directory, or copy the cache of a machine that has it and set "
+            f"{'HF_HOME' if spec.startswith('hf://') else 'KAGGLEHUB_CACHE'}."
+        ) from None
+    if "token_ids" not in _inputs(backbone):
+        raise UserError(f"--backbone {spec}: {type(backbone).__name__} is not a text encoder.")
+    if type(tokenizer) is keras_hub.models.BertTokenizer:
+        tokenizer = ExactBertTokenizer(
+            tokenizer.get_vocabulary(), lowercase=tokenizer.lowercase, strip_accents=tokenizer.strip_accents or None
+        )
+    return LoadedBackbone(backbone, tokenizer, describe(spec, backbone))
+
+
+def _inputs(backbone: Any) -> set[str]:
+    return set(backbone.input) if isinstance(backbone.input, dict) else set()
+
+
+def _check_name(spec: str) -> None:
+    """Refuses a name that is no preset before anything is downloaded."""
+    names = set(keras_hub.models.Backbone.presets)
+    if spec in names:
+        return
+    if os.sep in spec:
+        raise UserError(f"--backbone {spec}: there is no such directory.")
+    near = difflib.get_close_matches(spec, names, n=5, cutoff=0.5)
+    hint = f" Near names: {', '.join(near)}." if near else ""
+    raise UserError(
+        f"--backbone {spec}: this is neither a KerasHub preset nor a directory.{hint} Or give a local directory, "
+        "hf://OWNER/NAME, kaggle://…, package://NAME/PATH or scratch:tiny|mini|small|medium|base."
+    )
