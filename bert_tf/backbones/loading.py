@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import keras_hub
 
-from bert_tf.backbones import sources
+from bert_tf.backbones import bert_encoder, sources  # noqa: F401  (registers BertEncoder for loading)
 from bert_tf.config import ScratchConfig
 from bert_tf.errors import UserError
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
+import keras
 import keras_hub
 import numpy as np
 import tensorflow as tf
@@ -57,6 +58,18 @@ class TextTask(keras_hub.models.Task):
             return get_preset_loader(preset).load_task(cls, load_weights, True, **kwargs)
         sequence_length = kwargs.pop("sequence_length", 256)
         return cls.create(load_backbone(preset), sequence_length=sequence_length, **kwargs)
+
+    def save_task_weights(self, filepath: str) -> None:
+        """Saves the head's weights; KerasHub would save the optimiser's state with them."""
+        keras.saving.save_weights(self, filepath, objects_to_skip=self._not_of_the_head())
+
+    def load_task_weights(self, filepath: str) -> None:
+        """Loads the head's weights."""
+        keras.saving.load_weights(self, filepath, objects_to_skip=self._not_of_the_head())
+
+    def _not_of_the_head(self) -> list[Any]:
+        optimizer = getattr(self, "optimizer", None)
+        return [*self.backbone._flatten_layers(), *([] if optimizer is None else [optimizer])]
 
     @classmethod
     def learn_from(cls, records: Records, labels: Sequence[str] | None) -> dict[str, Any]:

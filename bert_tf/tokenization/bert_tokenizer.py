@@ -80,7 +80,7 @@ class ExactBertTokenizer(keras_hub.models.BertTokenizer):
             texts = tf.strings.lower(replace(texts, "Σ", "σ"), encoding="utf-8")
         texts = replace(texts, f"[{classes.ALONE_BUT_WORD_IN_TF_TEXT}]", r" \0 ")
         texts = replace(texts, f"[{classes.WORD_BUT_NOT_IN_TF_TEXT}]", _UNKNOWN_LETTER)
-        return replace(texts, f"[^{classes.BETWEEN_WORDS}]{{{MAX_WORD_CHARACTERS + 1},}}", _UNKNOWN_LETTER)
+        return _hide_long_words(texts)
 
     def tokenize(self, inputs: Any) -> Any:
         return self._tokenize_tf(inputs)
@@ -93,3 +93,40 @@ class ExactBertTokenizer(keras_hub.models.BertTokenizer):
         if self.sequence_length:
             tokens = tokens.to_tensor(shape=[None, self.sequence_length])
         return tokens[0] if single else tokens
+
+
+# Words end at these and at more; a run without them may hold a word that is too long.
+_CERTAINLY_BETWEEN = (
+    r"\x{9}-\x{2F}\x{3A}-\x{40}\x{5B}-\x{60}\x{7B}-\x{7E}\x{3000}-\x{3002}\x{4E00}-\x{9FFF}\x{FF01}-\x{FF0F}"
+)
+
+
+def _hide_long_words(texts: tf.Tensor) -> tf.Tensor:
+    """Replaces each word of more than ``MAX_WORD_CHARACTERS`` by one unknown letter.
+
+    Candidates are found by a small pattern, and only they are taken apart: the exact class of characters repeated a
+    hundred times is too much for RE2.
+    """
+    suspicious = f"(?s).*[^{_CERTAINLY_BETWEEN}]{{{MAX_WORD_CHARACTERS + 1}}}.*"
+    rows = tf.where(tf.strings.regex_full_match(texts, suspicious))
+    characters = tf.strings.unicode_split(tf.gather_nd(texts, rows), "UTF-8")
+    flat = characters.flat_values
+    ends_word = tf.strings.regex_full_match(flat, f"[{classes.BETWEEN_WORDS}]")
+    # A run begins at the start of a row, at a character between words, and after one.
+    begins_row = (
+        tf.cast(
+            tf.math.unsorted_segment_max(
+                tf.ones_like(characters.row_starts(), tf.int32), characters.row_starts(), tf.size(flat) + 1
+            ),
+            tf.int32,
+        )[:-1]
+        > 0
+    )
+    after_end = tf.concat([[True], ends_word], 0)[:-1]
+    begins = begins_row | ends_word | after_end
+    run = tf.cumsum(tf.cast(begins, tf.int32)) - 1
+    lengths = tf.math.unsorted_segment_sum(tf.ones_like(run), run, tf.size(flat))
+    too_long = tf.gather(lengths, run) > MAX_WORD_CHARACTERS
+    flat = tf.where(too_long, tf.where(begins, _UNKNOWN_LETTER, ""), flat)
+    joined = tf.strings.reduce_join(characters.with_flat_values(flat), axis=-1)
+    return tf.tensor_scatter_nd_update(texts, rows, joined)

@@ -44,6 +44,7 @@ class TextPreprocessor(keras_hub.models.Preprocessor):
         self.tokenizer = tokenizer
         self.sequence_length = sequence_length
         self.segment_ids = segment_ids
+        self.built = True
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

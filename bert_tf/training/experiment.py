@@ -18,7 +18,7 @@ from bert_tf.evaluation.inference import build_predict, evaluate_records
 from bert_tf.tasks import find_task
 from bert_tf.training.loop import train
 from bert_tf.training.run_directory import RunDirectory
-from bert_tf.training.strategy import build_strategy, check_batch_size, is_chief
+from bert_tf.training.strategy import build_strategy, check_batch_size, describe_strategy, is_chief
 
 logger = logging.getLogger("bert_tf")
 
@@ -80,6 +80,7 @@ def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDire
             loaded, sequence_length=config.data.sequence_length, dtype=dtype, **facts, **options.model_dump()
         )
     logger.info("backbone: %s", loaded.source)
+    logger.info("distribution: %s", describe_strategy(strategy))
 
     rows = LabelledRows(splits.train, task, config.data.on_unknown_label)
     batches = TrainingBatches(

@@ -102,7 +102,7 @@ class RunDirectory:
         task_class = find_task(self.config().task)
         try:
             return task_class.from_preset(str(self.model), dtype="float32")
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{self.model}: the model cannot be read ({str(error).splitlines()[0]}).") from None
 
     def save_model(self, task: TextTask) -> None:

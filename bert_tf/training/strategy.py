@@ -59,6 +59,13 @@ def _workers() -> list[str]:
         raise UserError(f"TF_CONFIG is not the JSON that TensorFlow describes (a cluster and a task): {text}") from None
 
 
+def describe_strategy(strategy: tf.distribute.Strategy) -> str:
+    """What trains, for the log, such as ``one device (CPU)``."""
+    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    replicas = strategy.num_replicas_in_sync
+    return f"one device ({kind})" if replicas == 1 else f"{replicas} replicas ({kind}, {type(strategy).__name__})"
+
+
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process writes the run directory: every process does, but for the other workers of a cluster."""
     resolver = strategy.cluster_resolver

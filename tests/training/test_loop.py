@@ -45,7 +45,7 @@ def assert_equal(a: TextClassifier, b: TextClassifier, atol: float) -> None:
 def test_overfits_ten_examples(tmp_path: Path) -> None:
     task = small_classifier()
     batches = TrainingBatches(LabelledRows(toy_records(0, 10), task), 10, seed=1)
-    train(task, batches, recipe(epochs=40, learning_rate=5e-3, batch_size=10), RunDirectory(tmp_path))
+    train(task, batches, recipe(epochs=80, learning_rate=5e-3, batch_size=10), RunDirectory(tmp_path))
     metrics = evaluate_records(task, toy_records(0, 10), batch_size=4)
     assert metrics["accuracy"] == 1.0
     assert metrics["loss"] < 0.05

@@ -1,4 +1,4 @@
-"""A local Hugging Face BERT directory: ``config.json``, ``model.safetensors`` (or ``pytorch_model.bin``), ``vocab.txt``.
+"""A local Hugging Face BERT directory: ``config.json``, ``vocab.txt``, ``model.safetensors`` or ``pytorch_model.bin``.
 
 Chinese-BERT-wwm, MacBERT and RoBERTa-wwm are such directories too.
 """

@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import socket
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import keras_hub
 
@@ -39,6 +41,8 @@ def load(spec: str, options: LoadOptions) -> LoadedBackbone:
     is_local = Path(spec).is_dir()
     if not is_local and not spec.startswith(_REMOTE):
         _check_name(spec)
+    if spec.startswith("hf://"):
+        _use_cache_when_offline()
     dtype = {} if options.dtype is None else {"dtype": options.dtype}
     try:
         backbone = keras_hub.models.Backbone.from_preset(spec, **dtype)
@@ -63,6 +67,17 @@ def load(spec: str, options: LoadOptions) -> LoadedBackbone:
 
 def _inputs(backbone: Any) -> set[str]:
     return set(backbone.input) if isinstance(backbone.input, dict) else set()
+
+
+def _use_cache_when_offline() -> None:
+    """Without a network, asks the local cache only: the hub's client would retry for half a minute."""
+    from huggingface_hub import constants
+
+    address = urlsplit(constants.ENDPOINT)
+    try:
+        socket.create_connection((address.hostname, address.port or 443), timeout=5).close()
+    except OSError:
+        constants.HF_HUB_OFFLINE = True
 
 
 def _check_name(spec: str) -> None:
