@@ -62,7 +62,7 @@ def main(argv: Sequence[str]) -> None:
     print(f"{version}  (largest difference from Keras: {difference:.2g})")
 
     step(4, "serve it and ask over REST and over gRPC")
-    with ModelServer(model_name=EXPORTED.name, model_base_path=str(EXPORTED), port=0, rest_api_port=0) as server:
+    with ModelServer({EXPORTED.name: EXPORTED}, port=0, rest_api_port=0) as server:
         with RestClient(f"http://127.0.0.1:{server.rest_api_port}") as rest:
             rest_answers = rest.classify(EXPORTED.name, QUESTIONS)
         with GrpcClient(f"127.0.0.1:{server.port}") as grpc:

@@ -176,7 +176,7 @@ def build_update(
     ) -> tuple[tf.Tensor, tf.Tensor]:
         replica = tf.distribute.get_replica_context()
         examples = replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.reduce_sum(weights))
-        rows = targets.shape[0] // pieces
+        rows = tf.shape(targets)[0] // pieces  # a distributed iterator forgets the static size
         loss, total = tf.constant(0.0), None
         for piece in range(pieces):
             part = slice(piece * rows, (piece + 1) * rows)

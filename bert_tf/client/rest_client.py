@@ -1,0 +1,100 @@
+"""A REST client of TF Serving's protocol. It needs neither TensorFlow nor a tokeniser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+import httpx
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+from bert_tf.client.answers import Classification, ServingError
+
+_RETRIED = {"429", "503", "UNREACHABLE"}
+
+
+class RestClient:
+    """Asks a model server over REST.
+
+    Args:
+        base_url: such as ``http://localhost:8501``.
+        timeout: seconds that one attempt may take.
+        attempts: attempts in all while the server is unreachable or overloaded, with growing pauses.
+    """
+
+    def __init__(self, base_url: str, *, timeout: float = 10.0, attempts: int = 4) -> None:
+        self._http = httpx.Client(base_url=base_url, timeout=timeout)
+        self._retrying = Retrying(
+            retry=retry_if_exception(lambda error: isinstance(error, ServingError) and error.code in _RETRIED),
+            stop=stop_after_attempt(attempts),
+            wait=wait_exponential_jitter(initial=0.1, max=5),
+            reraise=True,
+        )
+
+    def predict(
+        self,
+        model: str,
+        inputs: Mapping[str, Sequence[Any]],
+        *,
+        signature_name: str | None = None,
+        version: int | None = None,
+    ) -> dict[str, list[Any]]:
+        """Sends whole columns and returns the outputs by name.
+
+        Raises:
+            ServingError: the server refused, or could not be reached in time.
+        """
+        body: dict[str, Any] = {"inputs": {name: list(values) for name, values in inputs.items()}}
+        if signature_name is not None:
+            body["signature_name"] = signature_name
+        path = f"/v1/models/{model}{'' if version is None else f'/versions/{version}'}:predict"
+        outputs = self._retrying(self._send, "POST", path, body)["outputs"]
+        return outputs if isinstance(outputs, dict) else {"output": outputs}
+
+    def classify(
+        self, model: str, texts: Sequence[str], text_pairs: Sequence[str] | None = None
+    ) -> list[Classification]:
+        """Asks a classifier about texts or pairs."""
+        inputs = {"text": texts} if text_pairs is None else {"text": texts, "text_pair": text_pairs}
+        outputs = self.predict(model, inputs)
+        return [
+            Classification(label, score, tuple(probabilities))
+            for label, score, probabilities in zip(
+                outputs["label"], outputs["score"], outputs["probabilities"], strict=True
+            )
+        ]
+
+    def status(self, model: str) -> dict[int, str]:
+        """The state of each version, such as ``{1: "AVAILABLE"}``."""
+        answer = self._retrying(self._send, "GET", f"/v1/models/{model}", None)
+        return {int(entry["version"]): entry["state"] for entry in answer["model_version_status"]}
+
+    def metadata(self, model: str) -> dict[str, Any]:
+        """The signatures of a model as TF Serving describes them."""
+        return self._retrying(self._send, "GET", f"/v1/models/{model}/metadata", None)["metadata"]
+
+    def _send(self, method: str, path: str, body: Any) -> Any:
+        try:
+            response = self._http.request(method, path, json=body)
+        except httpx.TimeoutException as error:
+            raise ServingError("TIMEOUT", str(error)) from None
+        except httpx.TransportError as error:
+            raise ServingError("UNREACHABLE", str(error)) from None
+        if response.is_success:
+            return response.json()
+        try:
+            message = response.json()["error"]
+        except (ValueError, KeyError, TypeError):
+            message = response.text
+        raise ServingError(str(response.status_code), message)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def __enter__(self) -> RestClient:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
