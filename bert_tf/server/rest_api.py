@@ -36,6 +36,8 @@ def build_app(repository: Repository, max_body_bytes: int) -> Starlette:
 
     async def status(request: Request) -> Response:
         name, version = _target(request)
+        if ":" in name:  # GET …/NAME:predict
+            raise HTTPException(405, "Method Not Allowed")
         return _message(status_response(repository, name, version))
 
     async def metadata(request: Request) -> Response:
