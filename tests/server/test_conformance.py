@@ -1,0 +1,263 @@
+"""TF Serving's protocol, as the embedded server speaks it and, where there is one, the real server.
+
+Set ``TF_SERVING_ADDRESS`` to ``HOST:GRPC_PORT,REST_PORT`` of a server that serves tests/server/tiny_saved_model.py as
+``tiny`` (versions 1 and 2 in one base path), or have ``tensorflow_model_server`` on the PATH.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import httpx
+import numpy as np
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from bert_tf.client import GrpcClient, RestClient, ServingError
+from tests.server.tiny_saved_model import write_version
+
+
+@dataclass
+class Target:
+    grpc_address: str
+    rest_url: str
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def wait_until_available(target: Target, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if "AVAILABLE" in httpx.get(f"{target.rest_url}/v1/models/tiny").text:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.2)
+    raise TimeoutError(target)
+
+
+def start_server(base: Path, *flags: str) -> tuple[subprocess.Popen[bytes], Target]:
+    ports = free_port(), free_port()
+    argv = [sys.executable, "-m", "bert_tf.serve", "--model_name", "tiny", "--model_base_path", str(base)]
+    argv += [
+        "--port",
+        str(ports[0]),
+        "--rest_api_port",
+        str(ports[1]),
+        "--file_system_poll_wait_seconds",
+        "0.2",
+        *flags,
+    ]
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    target = Target(f"127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}")
+    wait_until_available(target)
+    return process, target
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    base = tmp_path_factory.mktemp("tiny")
+    for version in (1, 2):
+        write_version(base, version, offset=0.01 * version)
+    process, target = start_server(base, "--versions_kept", "2")
+    yield target
+    process.terminate()
+    process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    address = os.environ.get("TF_SERVING_ADDRESS")
+    if address:
+        grpc_address, rest_port = address.split(",")
+        yield Target(grpc_address, f"http://{grpc_address.split(':')[0]}:{rest_port}")
+        return
+    if shutil.which("tensorflow_model_server") is None:
+        pytest.skip("no tensorflow_model_server on the PATH and no TF_SERVING_ADDRESS")
+    base = tmp_path_factory.mktemp("real")
+    for version in (1, 2):
+        write_version(base / "tiny", version, offset=0.01 * version)
+    config = base / "models.config"
+    config.write_text(
+        f'model_config_list {{ config {{ name: "tiny" base_path: "{base}/tiny" model_platform: "tensorflow" '
+        "model_version_policy { all {} } } }"
+    )
+    ports = free_port(), free_port()
+    process = subprocess.Popen(
+        [
+            "tensorflow_model_server",
+            f"--model_config_file={config}",
+            f"--port={ports[0]}",
+            f"--rest_api_port={ports[1]}",
+        ]
+    )
+    target = Target(f"127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}")
+    wait_until_available(target)
+    yield target
+    process.terminate()
+    process.wait(20)
+
+
+@pytest.fixture(params=["embedded", "real"])
+def target(request: pytest.FixtureRequest) -> Target:
+    return request.getfixturevalue(request.param)
+
+
+def post(target: Target, body: object, path: str = "tiny") -> httpx.Response:
+    kind = "content" if isinstance(body, str | bytes) else "json"
+    return httpx.post(f"{target.rest_url}/v1/models/{path}:predict", **{kind: body}, timeout=30)
+
+
+def test_status_over_both_protocols(target: Target) -> None:
+    with RestClient(target.rest_url) as rest, GrpcClient(target.grpc_address) as rpc:
+        assert rest.status("tiny") == rpc.status("tiny") == {1: "AVAILABLE", 2: "AVAILABLE"}
+
+
+def test_metadata_names_inputs_and_outputs(target: Target) -> None:
+    with RestClient(target.rest_url) as rest:
+        signature = rest.metadata("tiny")["signature_def"]["signature_def"]["serving_default"]
+    assert signature["inputs"]["text"]["dtype"] == "DT_STRING"
+    assert set(signature["outputs"]) == {"label", "score", "probabilities"}
+
+
+def test_both_clients_give_equal_typed_answers(target: Target) -> None:
+    texts = ["很好", "bad", "", "😀 good\n", "x" * 100_000]
+    with RestClient(target.rest_url) as rest, GrpcClient(target.grpc_address) as rpc:
+        over_rest, over_grpc = rest.classify("tiny", texts), rpc.classify("tiny", texts)
+    assert [answer.label for answer in over_rest] == ["positive", "negative", "negative", "positive", "negative"]
+    for a, b in zip(over_rest, over_grpc, strict=True):
+        assert a.label == b.label
+        assert a.probabilities == pytest.approx(b.probabilities, abs=1e-6)
+
+
+def test_row_format(target: Target) -> None:
+    for rows in (
+        ["很好", "bad"],
+        [{"text": "很好"}, {"text": "bad"}],
+        [{"b64": base64.b64encode("很好".encode()).decode()}, "bad"],
+    ):
+        predictions = post(target, {"instances": rows}).json()["predictions"]
+        assert [row["label"] for row in predictions] == ["positive", "negative"]
+
+
+def test_column_format_and_named_signature(target: Target) -> None:
+    body = {"signature_name": "add", "inputs": {"x": [[1, 2.5]], "n": 3}}
+    assert post(target, body).json() == {"outputs": [[4.0, 5.5]]}
+
+
+def test_a_chosen_version_answers(target: Target) -> None:
+    with GrpcClient(target.grpc_address) as rpc:
+        scores = [rpc.predict("tiny", {"text": ["bad"]}, version=v)["probabilities"][0, 1] for v in (1, 2)]
+        newest = rpc.predict("tiny", {"text": ["bad"]})["probabilities"][0, 1]
+    np.testing.assert_allclose(scores, [0.11, 0.12], atol=1e-6)
+    assert newest == scores[1]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ('{"instances": ["a"', 400),
+        ("[1]", 400),
+        ('{"instances": []}', 400),
+        ("{}", 400),
+        ('{"instances": [1]}', 400),
+        ('{"inputs": {"wrong": ["a"]}}', 400),
+        ('{"signature_name": "nix", "instances": ["a"]}', 400),
+        ('{"signature_name": "add", "inputs": {"x": [[1, 2], [3]], "n": 1}}', 400),
+        ('{"signature_name": "add", "inputs": {"x": [["a", "b"]], "n": 1}}', 400),
+    ],
+)
+def test_bad_requests_are_refused_with_a_reason(target: Target, body: str, status: int) -> None:
+    response = post(target, body)
+    assert response.status_code == status
+    assert response.json()["error"]
+
+
+def test_unknown_models_and_versions_are_not_found(target: Target) -> None:
+    assert post(target, {"instances": ["a"]}, "nix").status_code == 404
+    assert post(target, {"instances": ["a"]}, "tiny/versions/9").status_code == 404
+    assert httpx.get(f"{target.rest_url}/v1/models/nix").status_code == 404
+    with GrpcClient(target.grpc_address) as rpc:
+        for version in (None, 9):
+            with pytest.raises(ServingError, match="NOT_FOUND"):
+                rpc.predict("tiny" if version else "nix", {"text": ["a"]}, version=version)
+
+
+def test_wrong_names_and_dtypes_over_grpc(target: Target) -> None:
+    with GrpcClient(target.grpc_address) as rpc:
+        for inputs in ({"wrong": ["a"]}, {"text": [1.0]}, {}):
+            with pytest.raises(ServingError, match="INVALID_ARGUMENT"):
+                rpc.predict("tiny", inputs)
+        with pytest.raises(ServingError, match="FAILED_PRECONDITION"):
+            rpc.predict("tiny", {"text": ["a"]}, signature_name="nix")
+
+
+def test_fifty_parallel_clients_get_their_own_answers(target: Target) -> None:
+    def ask(number: int) -> bool:
+        texts = ["good" if (number >> bit) & 1 else "bad" for bit in range(6)]
+        expected = ["positive" if text == "good" else "negative" for text in texts]
+        with RestClient(target.rest_url) as rest, GrpcClient(target.grpc_address) as rpc:
+            answers = [client.classify("tiny", texts) for client in (rest, rpc)]
+        return all([answer.label for answer in one] == expected for one in answers)
+
+    with ThreadPoolExecutor(50) as pool:
+        assert all(pool.map(ask, range(50)))
+
+
+# What follows is about the embedded server alone: its limits, its reloading and its end.
+
+
+def test_oversized_body(embedded: Target) -> None:
+    assert post(embedded, b"x" * (65 * 2**20)).status_code == 413
+
+
+def test_wrong_method(embedded: Target) -> None:
+    assert httpx.get(f"{embedded.rest_url}/v1/models/tiny:predict").status_code == 405
+
+
+def test_standard_health_service(embedded: Target) -> None:
+    with grpc.insecure_channel(embedded.grpc_address) as channel:
+        answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_hot_reload_broken_version_and_graceful_stop(tmp_path: Path) -> None:
+    write_version(tmp_path, 1, offset=0.01)
+    process, target = start_server(tmp_path)
+    with RestClient(target.rest_url) as rest:
+        write_version(tmp_path, 2, offset=0.02)
+        deadline = time.monotonic() + 30
+        while rest.status("tiny") != {1: "END", 2: "AVAILABLE"}:
+            assert time.monotonic() < deadline
+            assert rest.classify("tiny", ["good"])[0].label == "positive"
+        (tmp_path / "3").mkdir()
+        (tmp_path / "3" / "saved_model.pb").write_bytes(b"no model")
+        while rest.status("tiny").get(3) != "END":
+            assert time.monotonic() < deadline
+        assert rest.predict("tiny", {"text": ["bad"]})["probabilities"][0][1] == pytest.approx(0.12, abs=1e-6)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+
+
+def test_client_waits_for_a_server_that_starts_late(tmp_path: Path) -> None:
+    with RestClient(f"http://127.0.0.1:{free_port()}", attempts=2) as rest:
+        started = time.monotonic()
+        with pytest.raises(ServingError, match="UNREACHABLE"):
+            rest.status("tiny")
+    assert time.monotonic() - started >= 0.1
