@@ -3,18 +3,67 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import glob
 import gzip
 import io
 import lzma
 import os
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, TextIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 from bert_tf.errors import UserError
 
-_OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+# UTF-32 comes first: its little-endian mark begins with that of UTF-16.
+_BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_BUFFER = 1 << 20
+
+
+class _RemoteFile(io.RawIOBase):
+    """A file of ``tf.io.gfile`` with the interface that Python's decompressors and decoders ask for."""
+
+    def __init__(self, path: str) -> None:
+        import tensorflow as tf
+
+        self._file = tf.io.gfile.GFile(path, "rb")
+        self._error = tf.errors.OpError
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._call(self._file.read, len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._call(self._file.seek, offset, whence)
+        return self.tell()
+
+    def tell(self) -> int:
+        return self._call(self._file.tell)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.close()
+        super().close()
+
+    def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except self._error as error:
+            raise OSError(_first_line(error)) from None
 
 
 def is_remote(path: str) -> bool:
@@ -34,14 +83,15 @@ def expand(spec: str) -> list[str]:
         try:
             paths = sorted(tf.io.gfile.glob(spec))
         except (tf.errors.OpError, OSError) as error:
-            raise UserError(f"{spec}: cannot be listed ({str(error).splitlines()[0]}).") from None
+            raise UserError(f"{spec}: cannot be listed ({_first_line(error)}).") from None
+    elif os.path.isdir(spec):
+        raise UserError(f"{spec}: this is a directory; name its files, such as {spec.rstrip('/')}/*.tsv.")
+    elif os.path.exists(spec):
+        paths = [spec]
     else:
-        paths = [spec] if os.path.exists(spec) else sorted(glob.glob(spec, recursive=True))
+        paths = sorted(path for path in glob.glob(spec, recursive=True) if not os.path.isdir(path))
     if not paths:
-        raise UserError(f"{spec}: there is no such file.")
-    for path in paths:
-        if not is_remote(path) and os.path.isdir(path):
-            raise UserError(f"{path}: this is a directory; name its files, such as {path.rstrip('/')}/*.tsv.")
+        raise UserError(f"{spec}: {'no file matches this' if glob.has_magic(spec) else 'there is no such file'}.")
     return paths
 
 
@@ -58,36 +108,46 @@ def open_binary(path: str) -> Iterator[BinaryIO]:
     Raises:
         UserError: it cannot be read or its compression is broken.
     """
+    opener = _OPENERS.get(os.path.splitext(path.lower())[1])
     try:
-        if is_remote(path):
-            import tensorflow as tf
-
-            raw = cast(BinaryIO, tf.io.gfile.GFile(path, "rb"))
-        else:
-            raw = open(path, "rb")  # noqa: SIM115  (closed below, with its decompressor)
-        with raw:
-            opener = _OPENERS.get(os.path.splitext(path.lower())[1])
-            yield cast(BinaryIO, opener(raw, "rb")) if opener else raw
-    except (OSError, EOFError, lzma.LZMAError) as error:
+        raw: Any = io.BufferedReader(_RemoteFile(path) if is_remote(path) else io.FileIO(path), _BUFFER)
+        with raw, opener(raw, "rb") if opener else raw as file:
+            yield cast(BinaryIO, file)
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(f"{path}: cannot be read ({reason}).") from None
 
 
 @contextmanager
 def open_text(path: str) -> Iterator[TextIO]:
-    """Opens a UTF-8 text file (UTF-8 with a byte order mark and UTF-16 with one are known too).
+    """Opens a text file: UTF-8, or UTF-16 or UTF-32 with a byte order mark.
 
-    Line ends are left as they are. Bytes that are not UTF-8 become surrogates, which :func:`check_encoding` finds.
+    Lines end at ``\\n`` and keep their ends. Bytes that are not UTF-8 become surrogates, which
+    :func:`check_encoding` finds.
+
+    Raises:
+        UserError: as :func:`open_binary`, or the file is not text.
     """
     with open_binary(path) as file:
-        buffered = io.BufferedReader(cast(io.RawIOBase, file), 1 << 20) if not hasattr(file, "peek") else file
-        start = buffered.peek(3)[:3]
-        encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-        yield io.TextIOWrapper(buffered, encoding, errors="surrogateescape", newline="")
+        start = cast(io.BufferedReader, file).peek(4)[:4]
+        encoding = next((name for mark, name in _BYTE_ORDER_MARKS.items() if start.startswith(mark)), "utf-8-sig")
+        if encoding == "utf-8-sig" and b"\0" in start:
+            raise UserError(
+                f"{path}: this is not UTF-8 text (there is a zero byte at its start). If it is UTF-16, convert it, "
+                f"such as with: iconv -f utf-16le -t utf-8 {path}"
+            )
+        try:
+            yield io.TextIOWrapper(file, encoding, errors="surrogateescape", newline="\n")
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"{path}: the file begins as {error.encoding} but goes on otherwise ({error.reason})."
+            ) from None
 
 
 def check_encoding(path: str, line: int, text: str) -> None:
     """Raises UserError if the line held bytes that are not UTF-8."""
+    if text.isascii():
+        return
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -96,3 +156,7 @@ def check_encoding(path: str, line: int, text: str) -> None:
             f"{path} line {line}: the byte 0x{byte:02x} is not UTF-8. Convert the file, such as with: "
             f"iconv -f gb18030 -t utf-8 {path}"
         ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

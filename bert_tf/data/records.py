@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
+
+import numpy as np
+
+from bert_tf.errors import UserError
 
 
 class Row(NamedTuple):
@@ -32,12 +38,13 @@ class Records:
     Args:
         name: what the stream is called in messages.
         rows: starts a new iteration.
+        count: number of rows, where it is known.
     """
 
-    def __init__(self, name: str, rows: Callable[[], Iterator[Row]]) -> None:
+    def __init__(self, name: str, rows: Callable[[], Iterator[Row]], count: int | None = None) -> None:
         self.name = name
         self._rows = rows
-        self._count: int | None = None
+        self._count = count
 
     def __iter__(self) -> Iterator[Row]:
         return self._rows()
@@ -47,3 +54,57 @@ class Records:
         if self._count is None:
             self._count = sum(1 for _ in self)
         return self._count
+
+    def map(self, function: Callable[[Row], Row]) -> Records:
+        """The same stream with every row passed through ``function``."""
+        return Records(self.name, lambda: map(function, self), self._count)
+
+    def select(self, chosen: np.ndarray, name: str | None = None) -> Records:
+        """The rows at which ``chosen`` is true, in their order.
+
+        Args:
+            chosen: (rows,) bool.
+            name: name of the new stream; default this one's.
+
+        Raises:
+            UserError: (when read) the source has another number of rows than ``chosen``.
+        """
+        flags = np.asarray(chosen, bool).tobytes()
+
+        def rows() -> Iterator[Row]:
+            number = 0
+            for number, row in enumerate(self, start=1):
+                if number > len(flags):
+                    break
+                if flags[number - 1]:
+                    yield row
+            if number != len(flags):
+                raise UserError(f"{self.name}: the data has changed since it was first read. Start again.")
+
+        return Records(name or self.name, rows, sum(flags))
+
+
+def text_of(row: Row, column: str) -> str:
+    """The value of a text column as a string: a number as it is written, nothing (None, NaN) as an empty text.
+
+    Raises:
+        UserError: the value is a list, an object or another thing that is no text.
+    """
+    value = row.values[column]
+    if isinstance(value, str):
+        return value
+    if is_missing(value):
+        return ""
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            raise UserError(f"{row.where()}: the column {column!r} holds bytes that are not UTF-8.") from None
+    if isinstance(value, bool | int | float | decimal.Decimal | datetime.date | datetime.time):
+        return str(value)
+    raise UserError(f"{row.where()}: the column {column!r} holds {type(value).__name__}, not a text.")
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value stands for "there is none": None, NaN or an empty string."""
+    return value is None or value == "" or (isinstance(value, float) and value != value)

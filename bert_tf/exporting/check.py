@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -90,7 +90,7 @@ def _answer(saved_model: str, requests: str, answers: str) -> None:
     import tensorflow_text  # noqa: F401  (registers its ops)
 
     serve = tf.saved_model.load(saved_model).signatures["serving_default"]
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for index, batch in enumerate(json.loads(Path(requests).read_text())):
         for name, value in serve(**{key: tf.constant(texts) for key, texts in batch.items()}).items():
             value = value.numpy()

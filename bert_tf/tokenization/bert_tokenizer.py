@@ -51,7 +51,7 @@ class ExactBertTokenizer(keras_hub.models.BertTokenizer):
 
     def set_vocabulary(self, vocabulary: Any) -> None:
         super().set_vocabulary(vocabulary)
-        self._fast_bert = None
+        self._fast_bert: Any = None
 
     def token_ids(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Texts ``(batch,)`` string to ids ``(batch, None)`` int32, without special tokens; bad UTF-8 is dropped."""

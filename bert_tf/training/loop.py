@@ -177,13 +177,14 @@ def build_update(
         replica = tf.distribute.get_replica_context()
         examples = replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.reduce_sum(weights))
         rows = tf.shape(targets)[0] // pieces  # a distributed iterator forgets the static size
-        loss, total = tf.constant(0.0), None
+        loss = tf.constant(0.0)
+        total: list[tf.Tensor | None] = [None] * len(variables)
         for piece in range(pieces):
             part = slice(piece * rows, (piece + 1) * rows)
             inputs = {name: value[part] for name, value in features.items()}
             piece_loss, gradients = gradient(inputs, targets[part], weights[part], examples)
             loss += piece_loss
-            total = gradients if total is None else [_add(a, b) for a, b in zip(total, gradients, strict=True)]
+            total = [_add(a, b) for a, b in zip(total, gradients, strict=True)]
         known = [index for index, value in enumerate(total) if value is not None]
         reduced = list(replica.all_reduce(tf.distribute.ReduceOp.SUM, [total[index] for index in known]))
         if recipe.gradient_clip_norm is not None:
@@ -218,7 +219,9 @@ def improves(value: float, best: float | None, more_is_better: bool) -> bool:
 
 
 def _add(a: tf.Tensor | None, b: tf.Tensor | None) -> tf.Tensor | None:
-    return a + b if a is not None else b
+    if a is None or b is None:
+        return b if a is None else a
+    return a + b
 
 
 @contextmanager

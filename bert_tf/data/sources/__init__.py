@@ -1,7 +1,7 @@
 """Data specs to records. One file per format or scheme, found by what it declares: adding one is adding a file.
 
 A module here declares either ``SUFFIXES`` (and ``read(path, options)``) for a file format, or ``SCHEME`` (and
-``read(name, options)``) for specs such as ``tfds:…``; both give rows with the source's own column names.
+``read(name, options)``) for specs such as ``tfds:…``. Both give rows of their own, with the source's column names.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 
 from bert_tf.data.files import expand, suffix
-from bert_tf.data.records import Records, Row
+from bert_tf.data.records import Records, Row, is_missing, text_of
 from bert_tf.errors import UserError
 
 
@@ -31,24 +31,39 @@ class ReadOptions:
     quoting: str = "auto"
 
 
+@dataclass(frozen=True)
+class _Columns:
+    """The columns that a reader asked for; see :func:`open_records`."""
+
+    source_names: Mapping[str, str]
+    required: Sequence[str]
+    optional: Sequence[str]
+    texts: Sequence[str]
+    flag: str
+
+
 def open_records(
     spec: str | Sequence[str],
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: Mapping[str, str] = MappingProxyType({}),
     required: Sequence[str] = (),
     optional: Sequence[str] = (),
+    text_columns: Sequence[str] = (),
     header: bool = True,
     quoting: str = "auto",
+    columns_flag: str = "--data.columns",
 ) -> Records:
     """Opens one data spec or several, one after the other.
 
     Args:
         spec: paths, globs, ``tfds:NAME`` or ``demo:NAME``.
-        columns: our column name to the source's.
-        required: columns that every row must have, by our names.
-        optional: columns that are used where they are there, by our names.
+        columns: our column name to the source's; names that are neither required nor optional are not renamed.
+        required: columns that every row must have, by our names; one that is no text must also have a value.
+        optional: columns that every row has or none, by our names.
+        text_columns: which of the columns hold text: numbers become strings, nothing becomes an empty string.
         header: see :class:`ReadOptions`.
         quoting: see :class:`ReadOptions`.
+        columns_flag: the flag that names columns, for messages.
 
     Returns:
         Rows by our column names; other columns keep the source's name.
@@ -57,37 +72,31 @@ def open_records(
         UserError: no such file, an unknown format, or (when read) a broken row or a missing column.
     """
     specs = [spec] if isinstance(spec, str) else list(spec)
-    columns = columns or {}
-    known = {*required, *optional}
-    unknown = sorted(set(columns) - known)
-    if unknown:
-        raise UserError(
-            f"--data.columns.{unknown[0]}: this task has no such column; it reads {', '.join([*required, *optional])}."
-        )
+    asked = {ours: theirs for ours, theirs in columns.items() if ours in {*required, *optional}}
+    wanted = _Columns(asked, tuple(required), tuple(optional), tuple(text_columns), columns_flag)
     options = ReadOptions(header, quoting)
     sources = [source for one in specs for source in _resolve(one)]
 
     def rows() -> Iterator[Row]:
-        for module, name in sources:
-            yield from _renamed(module.read(name, options), columns, required)
+        return _checked((module.read(name, options) for module, name in sources), wanted)
 
     return Records(", ".join(specs), rows)
 
 
 def _resolve(spec: str) -> list[tuple[ModuleType, str]]:
     """The modules that read a spec, and what each is to read."""
+    schemes = {module.SCHEME: module for module in _modules() if hasattr(module, "SCHEME")}
     scheme, colon, name = spec.partition(":")
-    if colon and not name.startswith("//"):
-        for module in _modules():
-            if getattr(module, "SCHEME", None) == scheme:
-                return [(module, name)]
+    if colon and scheme in schemes:
+        return [(schemes[scheme], name)]
     by_suffix = {ending: module for module in _modules() for ending in getattr(module, "SUFFIXES", ())}
     resolved = []
     for path in expand(spec):
         if (ending := suffix(path)) not in by_suffix:
             raise UserError(
                 f"{path}: the format {ending or '(no suffix)'} is not known; known are "
-                f"{', '.join(sorted(by_suffix))} (also with .gz, .bz2 or .xz)."
+                f"{', '.join(sorted(by_suffix))} (also with .gz, .bz2 or .xz), and "
+                f"{', '.join(f'{name}:NAME' for name in sorted(schemes))}."
             )
         resolved.append((by_suffix[ending], path))
     return resolved
@@ -98,21 +107,48 @@ def _modules() -> tuple[ModuleType, ...]:
     return tuple(importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
 
 
-def _renamed(rows: Iterator[Row], columns: Mapping[str, str], required: Sequence[str]) -> Iterator[Row]:
-    """Renames the mapped columns; a column that is mapped away from does not stay under our name."""
-    back = {theirs: ours for ours, theirs in columns.items()}
-    needed = [*required, *(ours for ours in columns if ours not in required)]
-    for row in rows:
-        values = row.values
-        if columns:
-            values = {
-                back.get(name, name): value for name, value in values.items() if name in back or name not in columns
-            }
-        for name in needed:
-            if name not in values:
-                wanted = columns.get(name, name)
-                raise UserError(
-                    f"{row.file}: there is no column {wanted!r}; there are: {', '.join(map(repr, row.values))}. "
-                    f"Name the right one with --data.columns.{name} NAME."
-                )
-        yield Row(row.file, row.line, values)
+def _checked(sources: Iterator[Iterator[Row]], wanted: _Columns) -> Iterator[Row]:
+    """Rows by our column names, every one with the columns that were asked for."""
+    rename = _rename if any(ours != theirs for ours, theirs in wanted.source_names.items()) else None
+    targets = [name for name in wanted.required if name not in wanted.texts]
+    needed: Sequence[str] | None = None  # the required columns and those optional ones that the first row has
+    absent: Sequence[str] = ()
+    for rows in sources:
+        first_of_source = True
+        for row in rows:
+            values = row.values
+            if rename:
+                row = Row(row.file, row.line, rename(values, wanted.source_names))
+            if needed is None:
+                needed = [*wanted.required, *(name for name in wanted.optional if name in row.values)]
+                absent = [name for name in wanted.optional if name not in needed]
+            for name in needed:
+                if name not in row.values:
+                    where = row.file if first_of_source else row.where()
+                    raise UserError(_missing_column(where, name, list(values), wanted))
+            for name in absent:
+                if name in row.values:
+                    raise UserError(f"{row.where()}: here is a column {name!r}, which the rows before do not have.")
+            for name in wanted.texts:
+                if not isinstance(row.values.get(name, ""), str):
+                    row.values[name] = text_of(row, name)
+            for name in targets:
+                if is_missing(row.values[name]):
+                    raise UserError(f"{row.where()}: the {name} is empty. Fill it in or remove the row.")
+            first_of_source = False
+            yield row
+
+
+def _rename(values: Mapping[str, object], source_names: Mapping[str, str]) -> dict[str, object]:
+    """Puts mapped columns under our names; what stood under one of our names before gives way."""
+    renamed = {ours: values[theirs] for ours, theirs in source_names.items() if theirs in values}
+    taken = {*source_names, *source_names.values()}
+    return renamed | {name: value for name, value in values.items() if name not in taken}
+
+
+def _missing_column(where: str, name: str, found: Sequence[str], wanted: _Columns) -> str:
+    theirs = wanted.source_names.get(name, name)
+    return (
+        f"{where}: there is no column {theirs!r}; there are: {', '.join(map(repr, found))}. "
+        f"Name the right one with {wanted.flag}.{name} NAME."
+    )

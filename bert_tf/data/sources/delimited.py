@@ -22,7 +22,7 @@ SUFFIXES = (".csv", ".tsv")
 
 
 def read(path: str, options: ReadOptions) -> Iterator[Row]:
-    """Rows of one file; without a header the columns are called ``0``, ``1``, and so on.
+    """Rows of one file; without a header the columns are called ``0``, ``1``, and so on. Blank lines are passed over.
 
     Raises:
         UserError: the file is empty, not UTF-8, or a line has another number of fields than the header.
@@ -31,19 +31,20 @@ def read(path: str, options: ReadOptions) -> Iterator[Row]:
     quoted = options.quoting == "on" or (options.quoting == "auto" and is_csv)
     names: list[str] | None = None
     for line, fields in _fields(path, "," if is_csv else "\t", quoted):
+        if not fields or fields == [""]:
+            continue
         if names is None:
             names = fields if options.header else [str(number) for number in range(len(fields))]
             if len(set(names)) != len(names):
                 raise UserError(f"{path} line {line}: the header names a column twice: {', '.join(names)}.")
             if options.header:
                 continue
-        if not fields or fields == [""]:
-            continue
         if len(fields) != len(names):
-            hint = "" if quoted or is_csv else " (if fields are quoted, pass --data.quoting on)"
+            flag = "off" if quoted else "on"
+            why = "quotation marks are text in this file" if quoted else "fields of this file are quoted"
             raise UserError(
                 f"{path} line {line}: {len(fields)} fields, but the {'header' if options.header else 'first line'} "
-                f"has {len(names)} ({', '.join(names)}){hint}."
+                f"has {len(names)} ({', '.join(names)}). Fix the line, or, if {why}, pass --data.quoting {flag}."
             )
         yield Row(path, line, dict(zip(names, fields, strict=True)))
     if names is None:
@@ -54,7 +55,7 @@ def _fields(path: str, delimiter: str, quoted: bool) -> Iterator[tuple[int, list
     """``(line number of the row's start, its fields)``."""
     with open_text(path) as file:
         if not quoted:
-            for number, line in enumerate(_newline_ended(file), start=1):
+            for number, line in enumerate(file, start=1):
                 check_encoding(path, number, line)
                 yield number, line.rstrip("\r\n").split(delimiter)
             return
@@ -71,15 +72,3 @@ def _fields(path: str, delimiter: str, quoted: bool) -> Iterator[tuple[int, list
             raise UserError(
                 f"{path} line {start}: {error} (if quotation marks are text in this file, pass --data.quoting off)."
             ) from None
-
-
-def _newline_ended(file: Iterator[str]) -> Iterator[str]:
-    """Lines that end at \\n or \\r\\n; a lone \\r (which ``newline=""`` also splits at) stays inside its line."""
-    held = ""
-    for line in file:
-        held += line
-        if line.endswith("\n"):
-            yield held
-            held = ""
-    if held:
-        yield held

@@ -1,10 +1,11 @@
-"""JSON Lines: one object per line."""
+"""JSON Lines: one object per line. ``.json`` is read so too, as the data sets of CLUE have that suffix."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bert_tf.data.files import check_encoding, open_text
 from bert_tf.data.records import Row
@@ -13,7 +14,9 @@ from bert_tf.errors import UserError
 if TYPE_CHECKING:
     from bert_tf.data.sources import ReadOptions
 
-SUFFIXES = (".jsonl", ".ndjson")
+SUFFIXES = (".jsonl", ".ndjson", ".json")
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read(path: str, options: ReadOptions) -> Iterator[Row]:
@@ -27,13 +30,27 @@ def read(path: str, options: ReadOptions) -> Iterator[Row]:
             if not line.strip():
                 continue
             check_encoding(path, number, line)
-            try:
-                values = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise UserError(f"{path} line {number} column {error.colno}: not valid JSON: {error.msg}.") from None
+            values = _parse(path, number, line)
             if not isinstance(values, dict):
+                hint = (
+                    f" Turn an array into lines, such as with: jq -c '.[]' {path}" if isinstance(values, list) else ""
+                )
                 raise UserError(
                     f'{path} line {number}: each line must be an object such as {{"text": "…"}}, '
-                    f"not {type(values).__name__}."
+                    f"not {type(values).__name__}.{hint}"
                 )
             yield Row(path, number, values)
+
+
+def _parse(path: str, number: int, line: str) -> Any:
+    try:
+        values = json.loads(line.rstrip())
+    except json.JSONDecodeError as error:
+        hint = " (one object per line, not spread over lines)" if line.strip() in "[{" else ""
+        raise UserError(f"{path} line {number} column {error.colno}: not valid JSON: {error.msg}{hint}.") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
+        raise UserError(f"{path} line {number}: JSON that cannot be read: {error}.") from None
+    if "\\u" in line and _SURROGATE.search(text := json.dumps(values, ensure_ascii=False)):
+        # Half a character cannot be written to any file: it becomes the replacement character at once.
+        return json.loads(_SURROGATE.sub("\ufffd", text))
+    return values

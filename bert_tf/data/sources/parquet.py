@@ -19,7 +19,7 @@ def read(path: str, options: ReadOptions) -> Iterator[Row]:
     """Rows of one file; line numbers are row numbers.
 
     Raises:
-        UserError: it is not a Parquet file.
+        UserError: it is not a Parquet file, or a broken one.
     """
     import pyarrow
     from pyarrow import parquet
@@ -31,5 +31,5 @@ def read(path: str, options: ReadOptions) -> Iterator[Row]:
                 for values in batch.to_pylist():
                     number += 1
                     yield Row(path, number, values)
-        except pyarrow.ArrowException as error:
+        except (pyarrow.ArrowException, UnicodeDecodeError) as error:
             raise UserError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]}).") from None

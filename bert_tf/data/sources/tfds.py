@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from bert_tf.data.records import Row
 from bert_tf.errors import UserError
@@ -14,52 +19,70 @@ if TYPE_CHECKING:
 
 SCHEME = "tfds"
 
+logger = logging.getLogger("bert_tf")
+
 
 def read(name: str, options: ReadOptions) -> Iterator[Row]:
-    """Rows of ``NAME[:SPLIT]`` (split: train); texts are decoded, class numbers become their names.
+    """Rows of ``NAME[:SPLIT]`` (split: train), from ``TFDS_DATA_DIR``; class numbers become their names.
 
     Raises:
         UserError: there is no such data set or split, or it is not on this machine and cannot be downloaded.
     """
-    import tensorflow as tf
     import tensorflow_datasets as tfds
 
     name, _, split = name.partition(":")
     split = split or "train"
     spec = f"tfds:{name}"
+    builder = _builder(name, spec)
+    read_config = tfds.ReadConfig(interleave_cycle_length=1)  # one file after the other: the order is always equal
     try:
-        builder = tfds.builder(name, data_dir=os.environ.get("TFDS_DATA_DIR"))
-    except (tfds.core.registered.DatasetNotFoundError, ValueError, AttributeError) as error:
-        raise UserError(f"{spec}: there is no such data set ({str(error).strip().splitlines()[0]}).") from None
-    if not _is_prepared(builder):
-        try:
-            builder.download_and_prepare()
-        except Exception as error:  # whatever the download meets: DNS, HTTP, checksums, manual downloads, disk
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise UserError(
-                f"{spec}: the data set is not in {builder.data_dir} and preparing it failed ({reason}). On a machine "
-                f'with network run: python -c "import tensorflow_datasets as d; d.load({name!r})", copy the folder '
-                "and set TFDS_DATA_DIR to it; or give the data as a file."
-            ) from None
-    if split.split("[")[0] not in {*builder.info.splits, "all"}:
-        raise UserError(f"{spec}: there is no split {split!r}; there are: {', '.join(builder.info.splits)}.")
+        dataset = builder.as_dataset(split=split, shuffle_files=False, read_config=read_config)
+    except (ValueError, KeyError, AssertionError):
+        known = ", ".join(builder.info.splits)
+        raise UserError(f"{spec}: there is no split {split!r}; there are: {known} (or parts: train[:10%]).") from None
     features = builder.info.features
-    read_config = tfds.ReadConfig(interleave_cycle_length=1, add_tfds_id=False)
-    dataset = builder.as_dataset(split=split, shuffle_files=False, read_config=read_config)
-    where = f"{spec}:{split}"
     for number, example in enumerate(tfds.as_numpy(dataset), start=1):
-        yield Row(where, number, {key: _plain(features[key], value, tf) for key, value in example.items()})
+        yield Row(f"{spec}:{split}", number, {key: _plain(features[key], value) for key, value in example.items()})
 
 
-def _is_prepared(builder: Any) -> bool:
-    return bool(builder.info.splits)
+def _builder(name: str, spec: str) -> Any:
+    """The data set, prepared."""
+    import tensorflow_datasets as tfds
+
+    data_dir = os.environ.get("TFDS_DATA_DIR")
+    place = data_dir or "~/tensorflow_datasets"
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+    except Exception as error:  # a wrong name in many ways: not found, not parsed, no such config, no such host
+        raise UserError(f"{spec}: there is no such data set in {place} or TFDS ({_first_line(error)}).") from None
+    if builder.info.splits:
+        return builder
+    logger.warning("%s is not in %s: preparing it, which needs the network and can take minutes", spec, place)
+    try:
+        with redirect_stdout(sys.stderr):  # TFDS reports with print
+            builder.download_and_prepare()
+    except Exception as error:  # whatever the download meets: DNS, HTTP, checksums, manual downloads, disk
+        raise UserError(
+            f"{spec}: the data set is not in {place} and preparing it failed ({_first_line(error)}). On a machine with "
+            f'network run: TFDS_DATA_DIR=data python -c "import tensorflow_datasets as d; d.load({name!r})", copy the '
+            "folder data here and set TFDS_DATA_DIR to it; or give the data as a file."
+        ) from None
+    return builder
 
 
-def _plain(feature: Any, value: Any, tf: Any) -> Any:
+def _plain(feature: Any, value: Any) -> Any:
     """bytes to text, a class number to its name (-1, GLUE's hidden test label, to nothing), numpy to Python."""
     names = getattr(feature, "names", None)
-    if names is not None:
+    if names is not None and np.ndim(value) == 0:
         return names[int(value)] if value >= 0 else None
+    if isinstance(value, dict):
+        return {key: _plain(feature[key], part) for key, part in value.items()}
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    return value.item() if getattr(value, "ndim", None) == 0 or (hasattr(value, "item") and value.size == 1) else value
+    if isinstance(value, np.ndarray):
+        return [_plain(getattr(feature, "feature", None), part) for part in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

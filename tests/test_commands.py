@@ -1,0 +1,149 @@
+"""The commands as a user types them: results, messages, exit codes, and what a kill leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import REPOSITORY, Command
+
+
+def test_predict_keeps_order_and_columns(trained_run: Path, tmp_path: Path, command: Command) -> None:
+    rows = [
+        {"id": i, "text": f"this book {'excellent' if i % 3 else 'terrible'} {'so ' * (i % 7)}"} for i in range(300)
+    ]
+    source = tmp_path / "in.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    output = tmp_path / "out.jsonl"
+    done = command("predict", "--run", trained_run, "--data", source, "--output", output, "--batch_size", 4)
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [{key: row[key] for key in ("id", "text")} for row in found] == rows
+    labels = [row["prediction"]["label"] for row in found]
+    assert np.mean([label == ("good" if i % 3 else "bad") for i, label in enumerate(labels)]) > 0.9
+
+
+def test_evaluate_writes_metrics(trained_run: Path, command: Command) -> None:
+    done = command("evaluate", "--run", trained_run, "--baselines")
+    assert done.returncode == 0, done.stderr
+    assert "TF-IDF + LR" in done.stdout
+    assert "true \\ predicted" in done.stdout
+    metrics = json.loads((trained_run / "evaluation" / "metrics.json").read_text())
+    assert metrics["examples"] == 16
+    assert set(metrics["baselines"]) == {"majority class", "TF-IDF + LR"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train"], "--backbone is required"),
+        (
+            ["train", "--backbone", "scratch:tiny", "--output", "x", "--training.epochs", "0"],
+            "--training.epochs: input",
+        ),
+        (
+            ["train", "--backbone", "scratch:tiny", "--output", "x", "--task", "nix"],
+            "--task nix: there is no such task",
+        ),
+        (["train", "--backbone", "scratch:tiny", "--output", "x"], "--data.train is required"),
+        (
+            ["train", "--backbone", "scratch:tiny", "--output", "x", "--data.train", "no.tsv"],
+            "no.tsv: there is no such",
+        ),
+        (["train", "--backbone", "scratch:tiny", "--output", "x", "--head.pool", "a"], "--head.pool: there is no such"),
+        (["train", "--config", "nowhere.yaml"], "--config nowhere.yaml: cannot be read"),
+        (["train", "--unknown", "1"], "unrecognized arguments: --unknown"),
+        (["predict", "--run", "nowhere", "--text", "a"], "--run nowhere: this is not a run directory"),
+        (["serve", "--model_base_path", "nowhere"], "--model_base_path nowhere: there is no such directory"),
+    ],
+)
+def test_mistakes_are_one_message_and_exit_code_2(arguments: list[str], message: str, command: Command) -> None:
+    done = command(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_data_mistakes_name_file_and_line(tmp_path: Path, toy_data: dict[str, Path], command: Command) -> None:
+    bad = tmp_path / "dev.tsv"
+    bad.write_text("text\tlabel\nfine\tgood\nodd\tugly\n")
+    common = ["--backbone", "scratch:tiny", "--output", tmp_path / "run", "--data.train", toy_data["train"]]
+    done = command("train", *common, "--training.epochs", "1", "--data.validation", bad)
+    assert done.returncode == 2
+    assert 'dev.tsv line 3: label "ugly" is not one of ["bad", "good"]' in done.stderr
+
+
+def training_arguments(output: Path, data: dict[str, Path]) -> list[str]:
+    flags = {
+        "backbone": "scratch:tiny",
+        "output": output,
+        "data.train": data["train"],
+        "data.validation": data["validation"],
+        "data.sequence_length": 32,
+        "scratch.vocabulary_size": 300,
+        "training.epochs": 3,
+        "training.batch_size": 4,
+        "training.checkpoint_every": 3,
+        "training.tensorboard": "false",
+    }
+    return [part for key, value in flags.items() for part in (f"--{key}", str(value))]
+
+
+def test_sigkill_and_resume_end_with_the_same_weights(
+    tmp_path: Path, toy_data: dict[str, Path], command: Command
+) -> None:
+    whole = command("train", *training_arguments(tmp_path / "whole", toy_data))
+    assert whole.returncode == 0, whole.stderr
+
+    argv = [sys.executable, "-m", "bert_tf.train", *training_arguments(tmp_path / "cut", toy_data)]
+    process = subprocess.Popen(argv, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
+    checkpoints = tmp_path / "cut" / "checkpoints"
+    while not list(checkpoints.glob("ckpt-*.index")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert (
+        not (tmp_path / "cut" / "metrics.jsonl").exists()
+        or len((tmp_path / "cut" / "metrics.jsonl").read_text().splitlines()) < 3
+    )
+
+    again = command("train", "--config", tmp_path / "cut" / "config.yaml", "--resume")
+    assert again.returncode == 0, again.stderr
+    assert "resuming at epoch" in again.stderr
+    import h5py
+
+    for name in ("model.weights.h5", "task.weights.h5"):
+        with h5py.File(tmp_path / "whole" / "model" / name) as a, h5py.File(tmp_path / "cut" / "model" / name) as b:
+            pairs: list[tuple[np.ndarray, np.ndarray]] = []
+            a.visititems(
+                lambda path, item, b=b: pairs.append((item[()], b[path][()])) if hasattr(item, "shape") else None
+            )
+            assert pairs
+            for expected, found in pairs:
+                np.testing.assert_array_equal(expected, found)
+
+
+def test_ctrl_c_leaves_a_resumable_run(tmp_path: Path, toy_data: dict[str, Path], command: Command) -> None:
+    arguments = [*training_arguments(tmp_path / "run", toy_data), "--training.epochs", "200"]
+    argv = [sys.executable, "-m", "bert_tf.train", *arguments]
+    process = subprocess.Popen(argv, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True)
+    while not list((tmp_path / "run" / "checkpoints").glob("ckpt-*.index")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "--resume" in errors
+
+    refused = command("train", *arguments)
+    assert refused.returncode == 2
+    assert "there is already a run" in refused.stderr
