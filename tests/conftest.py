@@ -83,7 +83,7 @@ def trained_run(toy_data: dict[str, Path], tmp_path_factory: pytest.TempPathFact
         output=str(tmp_path_factory.mktemp("runs") / "toy"),
         data={"train": str(toy_data["train"]), "validation": str(toy_data["validation"]), "sequence_length": 32},
         scratch={"vocabulary_size": 300},
-        training={"epochs": 6, "batch_size": 16, "learning_rate": 1e-3, "tensorboard": False},
+        training={"epochs": 8, "batch_size": 4, "learning_rate": 1e-3, "tensorboard": False},
     )
     run_experiment(config)
     return Path(config.output)

@@ -10,10 +10,14 @@ import sys
 import time
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 from tests.conftest import REPOSITORY, Command
+
+
+TRAIN = ["train", "--backbone", "scratch:tiny", "--output", "x"]
 
 
 def test_predict_keeps_order_and_columns(trained_run: Path, tmp_path: Path, command: Command) -> None:
@@ -53,12 +57,12 @@ def test_evaluate_writes_metrics(trained_run: Path, command: Command) -> None:
             ["train", "--backbone", "scratch:tiny", "--output", "x", "--task", "nix"],
             "--task nix: there is no such task",
         ),
-        (["train", "--backbone", "scratch:tiny", "--output", "x"], "--data.train is required"),
+        (TRAIN, "--data.train is required"),
         (
             ["train", "--backbone", "scratch:tiny", "--output", "x", "--data.train", "no.tsv"],
             "no.tsv: there is no such",
         ),
-        (["train", "--backbone", "scratch:tiny", "--output", "x", "--head.pool", "a"], "--head.pool: there is no such"),
+        ([*TRAIN, "--head.pool", "a"], "--head.pool: there is no such"),
         (["train", "--config", "nowhere.yaml"], "--config nowhere.yaml: cannot be read"),
         (["train", "--unknown", "1"], "unrecognized arguments: --unknown"),
         (["predict", "--run", "nowhere", "--text", "a"], "--run nowhere: this is not a run directory"),
@@ -106,7 +110,7 @@ def test_sigkill_and_resume_end_with_the_same_weights(
     argv = [sys.executable, "-m", "bert_tf.train", *training_arguments(tmp_path / "cut", toy_data)]
     process = subprocess.Popen(argv, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
     checkpoints = tmp_path / "cut" / "checkpoints"
-    while not list(checkpoints.glob("ckpt-*.index")):
+    while not list(checkpoints.glob("checkpoint")):
         assert process.poll() is None
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
@@ -119,24 +123,32 @@ def test_sigkill_and_resume_end_with_the_same_weights(
     again = command("train", "--config", tmp_path / "cut" / "config.yaml", "--resume")
     assert again.returncode == 0, again.stderr
     assert "resuming at epoch" in again.stderr
-    import h5py
-
     for name in ("model.weights.h5", "task.weights.h5"):
-        with h5py.File(tmp_path / "whole" / "model" / name) as a, h5py.File(tmp_path / "cut" / "model" / name) as b:
-            pairs: list[tuple[np.ndarray, np.ndarray]] = []
-            a.visititems(
-                lambda path, item, b=b: pairs.append((item[()], b[path][()])) if hasattr(item, "shape") else None
-            )
-            assert pairs
-            for expected, found in pairs:
-                np.testing.assert_array_equal(expected, found)
+        whole_weights, cut_weights = (read_weights(tmp_path / run / "model" / name) for run in ("whole", "cut"))
+        assert whole_weights
+        assert whole_weights.keys() == cut_weights.keys()
+        for path, expected in whole_weights.items():
+            np.testing.assert_array_equal(expected, cut_weights[path])
+
+
+def read_weights(path: Path) -> dict[str, np.ndarray]:
+    """Every array of an HDF5 file by its path."""
+    arrays: dict[str, np.ndarray] = {}
+
+    def keep(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset):
+            arrays[name] = item[()]
+
+    with h5py.File(path) as file:
+        file.visititems(keep)
+    return arrays
 
 
 def test_ctrl_c_leaves_a_resumable_run(tmp_path: Path, toy_data: dict[str, Path], command: Command) -> None:
     arguments = [*training_arguments(tmp_path / "run", toy_data), "--training.epochs", "200"]
     argv = [sys.executable, "-m", "bert_tf.train", *arguments]
     process = subprocess.Popen(argv, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True)
-    while not list((tmp_path / "run" / "checkpoints").glob("ckpt-*.index")):
+    while not list((tmp_path / "run" / "checkpoints").glob("checkpoint")):
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
