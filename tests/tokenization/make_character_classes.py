@@ -8,7 +8,7 @@ Run it after an upgrade of ``tokenizers`` or ``tensorflow-text`` if test_bert_to
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import tensorflow as tf
@@ -57,14 +57,6 @@ def accents() -> list[int]:
     return [code for code in CODE_POINTS if strip.normalize_str(f"a{chr(code)}b") == "ab"]
 
 
-def newer_results(reference: normalizers.Normalizer, ours: Callable[[tf.Tensor], tf.Tensor]) -> dict[str, str]:
-    """Characters that the reference turns into something else than TensorFlow's older Unicode tables do."""
-    characters = [chr(code) for code in CODE_POINTS]
-    found = [value.decode() for value in ours(tf.constant(characters)).numpy()]
-    expected = [reference.normalize_str(character) for character in characters]
-    return {c: want for c, want, got in zip(characters, expected, found, strict=True) if want != got}
-
-
 def character_class(codes: Iterable[int]) -> str:
     """RE2 ranges, such as ``\\x{41}-\\x{5A}``; surrogates, which no text holds, do not break a range."""
     ranges: list[list[int]] = []
@@ -103,19 +95,6 @@ def main() -> None:
         ranges = re.findall(r"\\x\{\w+\}(?:-\\x\{\w+\})?", text)
         parts = ["".join(ranges[i : i + 6]) for i in range(0, len(ranges), 6)]
         lines += ["", f"# {meanings[name]}", f"{name} = (", *(f'    r"{part}"' for part in parts), ")"]
-    tables = {
-        "NEWER_DECOMPOSITIONS": newer_results(normalizers.NFD(), lambda texts: tf_text.normalize_utf8(texts, "NFD")),
-        "NEWER_LOWER_CASE": newer_results(
-            normalizers.Lowercase(), lambda texts: tf.strings.lower(texts, encoding="utf-8")
-        ),
-    }
-    table_meanings = {
-        "NEWER_DECOMPOSITIONS": "NFD of characters that are newer than TensorFlow's Unicode tables",
-        "NEWER_LOWER_CASE": "lower case of letters that are newer than TensorFlow's Unicode tables",
-    }
-    for name, table in tables.items():
-        pairs = [f"    {ascii(key)}: {ascii(value)}," for key, value in table.items()]
-        lines += ["", f"# {table_meanings[name]}", f"{name} = {{", *pairs, "}"]
     TARGET.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
