@@ -16,7 +16,6 @@ import pytest
 
 from tests.conftest import REPOSITORY, Command
 
-
 TRAIN = ["train", "--backbone", "scratch:tiny", "--output", "x"]
 
 
