@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
 from bert_tf.config import CleaningConfig
-from bert_tf.data.records import Records, Row
+from bert_tf.data.markup import without_html
+from bert_tf.data.records import Records, Row, text_of
 from bert_tf.errors import UserError
 
-# A tag begins with a letter, a slash or an exclamation mark: "a < b" and "<3" are no tags.
-_TAG = re.compile(r"<!--.*?-->|</?[a-zA-Z][^<>]*>|<![a-zA-Z][^<>]*>", re.DOTALL)
-_WHITESPACE = re.compile(r"\s+")
-# Joiners hold emoji sequences together and shape Persian and Indic words: they are text.
-_KEPT_FORMATS = "\u200c\u200d"
-_CONTROL = re.compile(
-    "["
-    + "".join(
-        re.escape(character)
-        for character in map(chr, [*range(0x20), *range(0x7F, 0xA0)])
-        if character not in "\t\n\r\x0b\x0c\x85\x1c\x1d\x1e\x1f"
-    )
-    + "\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb"
-    + "\ud800-\udfff"
-    + "]"
+# Arabic, Indic and other scripts whose letters join: there ZWJ and ZWNJ are spelling.
+_JOINING = (
+    "\u0600-\u061b\u061d-\u109f\u1780-\u1cff\ua800-\uab2f\uabc0-\uabff\ufb50-\ufdff\ufe70-\ufefc\U00010a00-\U00011fff"
 )
+_EMOJI = "\u2600-\u27bf\u2b00-\u2bff\ufe0f\U0001f300-\U0001faff"
+_INVISIBLE = re.compile(
+    # The tag characters of a flag such as Scotland's are kept, by group 1.
+    "(\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f)"
+    # Control characters, but not those that are whitespace.
+    "|[\\x00-\\x08\\x0e-\\x1b\\x7f-\\x84\\x86-\\x9f"
+    # Soft hyphen, zero-width space, bidi marks, byte order mark and other format characters that nobody sees.
+    "\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f"
+    # Halves of surrogate pairs.
+    "\ud800-\udfff]"
+    # ZWNJ and ZWJ where nothing is joined; an emoji sequence joins with ZWJ on both sides.
+    f"|(?<![{_JOINING}])\u200c"
+    f"|(?<![{_JOINING}])(?:(?<![{_EMOJI}])\u200d|\u200d(?![\u2190-\u21ff{_EMOJI}]))"
+)
+_CONTROL_SPACES = re.compile("[\x0b\x0c\x1c-\x1f\x85]")
 
 
 @dataclass
@@ -44,7 +50,8 @@ class CleaningReport:
         empty: rows dropped because a text was empty after cleaning.
         duplicates: rows dropped because the same texts stood before with the same label.
         conflicting_labels: rows dropped because the same texts stand under different labels.
-        changed: rows of which a text was changed.
+        texts_changed: texts that any step changed.
+        changed_by: texts changed by each step that is on: html, control_characters, unicode, whitespace.
     """
 
     rows_in: int = 0
@@ -52,39 +59,74 @@ class CleaningReport:
     empty: int = 0
     duplicates: int = 0
     conflicting_labels: int = 0
-    changed: int = 0
+    texts_changed: int = 0
+    changed_by: dict[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        removed = [
-            f"{count:,} {name}"
-            for name, count in (
-                ("empty", self.empty),
-                ("duplicates", self.duplicates),
-                ("with conflicting labels", self.conflicting_labels),
-            )
-            if count
-        ]
+        dropped = {
+            "empty": self.empty,
+            "duplicates": self.duplicates,
+            "with conflicting labels": self.conflicting_labels,
+        }
         text = f"{self.rows_in:,} rows read, {self.rows_out:,} kept"
-        if removed:
-            text += f" (dropped: {', '.join(removed)})"
-        return text + (f", {self.changed:,} texts cleaned" if self.changed else "")
+        if any(dropped.values()):
+            text += f" (dropped: {_counts(dropped)})"
+        if self.texts_changed:
+            steps = {name.replace("_", " "): count for name, count in self.changed_by.items()}
+            text += f"; {self.texts_changed:,} texts changed (by {_counts(steps)})"
+        return text
 
-    def as_dict(self) -> dict[str, int]:
+    def as_dict(self) -> dict[str, Any]:
         """The counts by name."""
         return asdict(self)
 
 
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+
+
 def clean_text(text: str, config: CleaningConfig) -> str:
-    """Cleans one text; cleaning it again changes nothing, except that decoded HTML may hold HTML again."""
+    """Cleans one text; cleaning it again changes nothing.
+
+    Joiners (ZWJ, ZWNJ) stay where they are spelling: in Arabic, Indic and related scripts and in emoji sequences.
+    """
+    return _run(text, _steps(config))
+
+
+Step = Callable[[str], str]
+
+
+def _steps(config: CleaningConfig) -> dict[str, Step]:
+    steps: dict[str, Step] = {}
     if config.html:
-        text = html.unescape(_TAG.sub(" ", text))
+        steps["html"] = without_html
     if config.control_characters:
-        text = _CONTROL.sub("", text)
+        steps["control_characters"] = _without_invisible
     if config.unicode != "none":
-        text = unicodedata.normalize(config.unicode, text)
+        steps["unicode"] = partial(unicodedata.normalize, config.unicode)
     if config.whitespace:
-        text = _WHITESPACE.sub(" ", text).strip()
-    return text
+        steps["whitespace"] = lambda text: " ".join(text.split())
+    return steps
+
+
+def _run(text: str, steps: Mapping[str, Step], changed_by: set[str] | None = None) -> str:
+    """Runs the steps in their order; the names of those that change the text go into ``changed_by``."""
+    while True:
+        before = text
+        for name, step in steps.items():
+            after = step(text)
+            if changed_by is not None and after != text:
+                changed_by.add(name)
+            text = after
+        # A later step can complete a tag or an entity ("&l\u200bt;", full-width "＜b＞"): HTML is read again.
+        if text == before or "html" not in steps:
+            return text
+
+
+def _without_invisible(text: str) -> str:
+    if text.isprintable():  # which says at the speed of C that there is nothing to look for
+        return text
+    return _CONTROL_SPACES.sub(" ", _INVISIBLE.sub(r"\1", text))
 
 
 def clean(
@@ -92,8 +134,8 @@ def clean(
 ) -> tuple[Records, CleaningReport]:
     """Cleans the texts and drops the rows that the config says.
 
-    One pass decides what stays (memory: about 30 bytes per row, the texts are not kept); every later iteration
-    reads, cleans and yields.
+    One pass decides what stays (its memory is one byte per row, and 16 more where duplicates or conflicts are looked
+    for: hashes, never the texts); every later iteration reads and cleans the rows that stay.
 
     Args:
         records: what to clean.
@@ -107,13 +149,12 @@ def clean(
     Raises:
         UserError: a text is not a string or a number, or is empty and ``config.empty`` is ``error``.
     """
-    report = CleaningReport()
-    texts: list[int] = []
-    labels: list[int] = []
-    kept = bytearray()
-    for row, values in _cleaned(records, config, text_columns):
-        report.rows_in += 1
-        report.changed += any(values[name] != row.values[name] for name in text_columns if name in values)
+    steps = _steps(config)
+    report = CleaningReport(changed_by=dict.fromkeys(steps, 0))
+    hashing = "drop" in (config.duplicates, config.conflicting_labels)
+    texts, labels, kept = array("Q"), array("Q"), bytearray()
+    for row in records:
+        values = _clean_values(row, steps, text_columns, report)
         empty = [name for name in text_columns if name in values and not values[name].strip()]
         if empty and config.empty == "error":
             raise UserError(
@@ -121,68 +162,76 @@ def clean(
             )
         report.empty += bool(empty)
         kept.append(not empty)
-        if config.duplicates == "drop" or config.conflicting_labels == "drop":
+        if hashing:
             texts.append(text_hash(values, text_columns))
-            labels.append(_hash(str(values.get(label_column))) if label_column else 0)
-    keep = np.frombuffer(kept, np.uint8).astype(bool)
-    if texts:
-        _drop_repeated(np.array(texts, np.uint64), np.array(labels, np.uint64), keep, config, report)
+            labels.append(hash_of(str(values.get(label_column))) if label_column else 0)
+    keep = np.frombuffer(kept, np.bool_).copy()
+    report.rows_in = len(keep)
+    if hashing:
+        _drop_repeated(np.frombuffer(texts, np.uint64), np.frombuffer(labels, np.uint64), keep, config, report)
     report.rows_out = int(keep.sum())
-
-    def rows() -> Iterator[Row]:
-        for (row, values), stays in zip(_cleaned(records, config, text_columns), keep, strict=True):
-            if stays:
-                yield Row(row.file, row.line, values)
-
-    return Records(records.name, rows), report
+    chosen = records if keep.all() else records.select(keep)
+    return chosen.map(lambda row: row._replace(values=_clean_values(row, steps, text_columns))), report
 
 
-def text_hash(values: dict[str, Any], text_columns: Sequence[str]) -> int:
-    """64 bits that stand for the texts of a row; equal on every machine."""
-    return _hash("\x1f".join(str(values[name]) for name in text_columns if name in values))
+def text_hash(values: Mapping[str, Any], text_columns: Sequence[str], seed: int = 0) -> int:
+    """64 bits that stand for the texts of a row; equal on every machine, others for every seed."""
+    texts = [values[name] for name in text_columns if name in values]
+    # The lengths part the texts: no two rows with different texts are written alike.
+    return hash_of("".join([f"{len(text)}:{text}" for text in texts]), seed)
 
 
-def _hash(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+def hash_of(text: str, seed: int = 0) -> int:
+    """64 bits that stand for a string."""
+    data = text.encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(data, digest_size=8, salt=seed.to_bytes(8, "little")).digest(), "little")
+
+
+def _clean_values(
+    row: Row, steps: Mapping[str, Step], text_columns: Sequence[str], report: CleaningReport | None = None
+) -> dict[str, Any]:
+    values = dict(row.values)
+    for name in text_columns:
+        if name not in values:
+            continue
+        text = text_of(row, name)
+        if report is None:
+            values[name] = _run(text, steps)
+        else:
+            changed_by: set[str] = set()
+            values[name] = _run(text, steps, changed_by)
+            report.texts_changed += bool(changed_by)
+            for step in changed_by:
+                report.changed_by[step] += 1
+    return values
 
 
 def _drop_repeated(
     texts: np.ndarray, labels: np.ndarray, keep: np.ndarray, config: CleaningConfig, report: CleaningReport
 ) -> None:
-    """Clears ``keep`` for conflicting rows, then for all but the first of equal ones."""
+    """Clears ``keep`` for conflicting rows, then for all but the first of equal ones.
+
+    Args:
+        texts: (rows,) uint64 hashes.
+        labels: (rows,) uint64 hashes.
+        keep: (rows,) bool, changed in place.
+        config: the options.
+        report: gets the counts.
+    """
+    rows = np.flatnonzero(keep)
+    # Equal texts stand together, in them equal labels, in those the first row of the file first.
+    rows = rows[np.lexsort((labels[rows], texts[rows]))]
+    same_text = texts[rows[1:]] == texts[rows[:-1]]
+    same_label = labels[rows[1:]] == labels[rows[:-1]]
     if config.conflicting_labels == "drop":
-        _, group = np.unique(texts, return_inverse=True)
-        pairs = np.unique(np.stack([group[keep].astype(np.uint64), labels[keep]], axis=1), axis=0)
-        labels_of_group = np.bincount(pairs[:, 0].astype(np.int64), minlength=len(texts))
-        conflict = keep & (labels_of_group[group] > 1)
-        report.conflicting_labels = int(conflict.sum())
-        keep &= ~conflict
+        group = np.concatenate([[0], np.cumsum(~same_text)])[: len(rows)]
+        conflicting = np.zeros(len(rows), bool)  # by group
+        conflicting[group[1:][same_text & ~same_label]] = True
+        dropped = rows[conflicting[group]]
+        report.conflicting_labels = len(dropped)
+        keep[dropped] = False
     if config.duplicates == "drop":
-        rows = np.flatnonzero(keep)
-        pairs = np.stack([texts[rows], labels[rows]], axis=1)
-        _, first = np.unique(pairs, axis=0, return_index=True)
-        report.duplicates = len(rows) - len(first)
-        keep[:] = False
-        keep[rows[first]] = True
-
-
-def _cleaned(
-    records: Records, config: CleaningConfig, text_columns: Sequence[str]
-) -> Iterator[tuple[Row, dict[str, Any]]]:
-    for row in records:
-        values = dict(row.values)
-        for name in text_columns:
-            if name in values:
-                values[name] = clean_text(_as_text(row, name), config)
-        yield row, values
-
-
-def _as_text(row: Row, name: str) -> str:
-    value = row.values[name]
-    if value is None or value != value:  # NaN
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool | int | float):
-        return str(value)
-    raise UserError(f"{row.where()}: the column {name!r} holds {type(value).__name__}, not a text.")
+        repeated = rows[1:][same_text & same_label]
+        repeated = repeated[keep[repeated]]
+        report.duplicates = len(repeated)
+        keep[repeated] = False

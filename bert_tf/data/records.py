@@ -106,5 +106,7 @@ def text_of(row: Row, column: str) -> str:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a value stands for "there is none": None, NaN or an empty string."""
-    return value is None or value == "" or (isinstance(value, float) and value != value)
+    """Whether a value stands for "there is none": None, NaN or a blank string."""
+    if isinstance(value, str):
+        return not value or value.isspace()
+    return value is None or (isinstance(value, float) and value != value)

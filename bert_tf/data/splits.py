@@ -42,15 +42,20 @@ def open_splits(config: DataConfig, *, text_columns: Sequence[str], target_colum
     """
     if config.train is None:
         raise UserError("--data.train is required.")
+    known = (*text_columns, *target_columns)
+    for name in config.columns:
+        if name not in known:
+            raise UserError(f"--data.columns.{name}: this task has no such column; it reads {', '.join(known)}.")
     label = target_columns[0] if target_columns else None
     evaluation_cleaning = config.cleaning.model_copy(update={"duplicates": "keep", "conflicting_labels": "keep"})
 
-    def read(specs: Sequence[str], cleaning: CleaningConfig) -> Records:
+    def read(specs: Sequence[str], cleaning: CleaningConfig, texts: Sequence[str]) -> Records:
         records = open_records(
             specs,
             columns=config.columns,
-            required=(text_columns[0], *target_columns),
-            optional=text_columns[1:],
+            required=(*texts, *target_columns),
+            optional=[name for name in text_columns if name not in texts],
+            text_columns=text_columns,
             header=config.header,
             quoting=config.quoting,
         )
@@ -58,9 +63,13 @@ def open_splits(config: DataConfig, *, text_columns: Sequence[str], target_colum
         logger.info("%s: %s", records.name, report)
         return records
 
-    train = read(config.train, config.cleaning)
-    validation = read(config.validation, evaluation_cleaning) if config.validation else None
-    test = read(config.test, evaluation_cleaning) if config.test else None
+    # A text column that the user named is not optional; what training has, the other sets must have.
+    texts = [name for name in text_columns if name == text_columns[0] or name in config.columns]
+    train = read(config.train, config.cleaning, texts)
+    first = next(iter(train), None)
+    texts = [name for name in text_columns if first and name in first.values] or texts
+    validation = read(config.validation, evaluation_cleaning, texts) if config.validation else None
+    test = read(config.test, evaluation_cleaning, texts) if config.test else None
     if config.split is not None:
         train, validation, *rest = split(train, config.split, seed=seed, text_columns=text_columns, label_column=label)
         test = rest[0] if rest else test

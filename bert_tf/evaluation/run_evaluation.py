@@ -82,8 +82,10 @@ def open_evaluation_data(
         data,
         columns={**config.columns, **columns},
         required=(*task.input_columns(), *targets),
+        text_columns=task.input_columns(),
         header=config.header,
         quoting=config.quoting,
+        columns_flag="--columns",
     )
 
 

@@ -60,7 +60,7 @@ def open_records(
         columns: our column name to the source's; names that are neither required nor optional are not renamed.
         required: columns that every row must have, by our names; one that is no text must also have a value.
         optional: columns that every row has or none, by our names.
-        text_columns: which of the columns hold text: numbers become strings, nothing becomes an empty string.
+        text_columns: those that hold text: numbers become strings, nothing an empty string. Optional if not required.
         header: see :class:`ReadOptions`.
         quoting: see :class:`ReadOptions`.
         columns_flag: the flag that names columns, for messages.
@@ -72,8 +72,9 @@ def open_records(
         UserError: no such file, an unknown format, or (when read) a broken row or a missing column.
     """
     specs = [spec] if isinstance(spec, str) else list(spec)
-    asked = {ours: theirs for ours, theirs in columns.items() if ours in {*required, *optional}}
-    wanted = _Columns(asked, tuple(required), tuple(optional), tuple(text_columns), columns_flag)
+    asked = {ours: theirs for ours, theirs in columns.items() if ours in {*required, *optional, *text_columns}}
+    optional = [name for name in dict.fromkeys([*optional, *text_columns]) if name not in required]
+    wanted = _Columns(asked, tuple(required), optional, text_columns, columns_flag)
     options = ReadOptions(header, quoting)
     sources = [source for one in specs for source in _resolve(one)]
 
@@ -109,46 +110,49 @@ def _modules() -> tuple[ModuleType, ...]:
 
 def _checked(sources: Iterator[Iterator[Row]], wanted: _Columns) -> Iterator[Row]:
     """Rows by our column names, every one with the columns that were asked for."""
-    rename = _rename if any(ours != theirs for ours, theirs in wanted.source_names.items()) else None
-    targets = [name for name in wanted.required if name not in wanted.texts]
-    needed: Sequence[str] | None = None  # the required columns and those optional ones that the first row has
-    absent: Sequence[str] = ()
+    renamed = {ours: theirs for ours, theirs in wanted.source_names.items() if ours != theirs}
+    needed: set[str] | None = None  # the required columns and those optional ones that the first row has
+    absent: set[str] = set()
+    texts = set(wanted.texts)
+    targets = [name for name in wanted.required if name not in texts]
     for rows in sources:
         first_of_source = True
         for row in rows:
             values = row.values
-            if rename:
-                row = Row(row.file, row.line, rename(values, wanted.source_names))
+            if renamed:
+                _rename(values, renamed)
             if needed is None:
-                needed = [*wanted.required, *(name for name in wanted.optional if name in row.values)]
-                absent = [name for name in wanted.optional if name not in needed]
-            for name in needed:
-                if name not in row.values:
-                    where = row.file if first_of_source else row.where()
-                    raise UserError(_missing_column(where, name, list(values), wanted))
-            for name in absent:
-                if name in row.values:
-                    raise UserError(f"{row.where()}: here is a column {name!r}, which the rows before do not have.")
-            for name in wanted.texts:
-                if not isinstance(row.values.get(name, ""), str):
-                    row.values[name] = text_of(row, name)
+                needed = {*wanted.required, *(name for name in wanted.optional if name in values)}
+                absent = set(wanted.optional) - needed
+                texts &= needed
+            if not values.keys() >= needed:
+                raise UserError(_missing_column(row, first_of_source, needed, wanted))
+            if not absent.isdisjoint(values):
+                name = min(absent & values.keys())
+                raise UserError(f"{row.where()}: here is a column {name!r}, which the rows before do not have.")
+            for name in texts:
+                if type(values[name]) is not str:
+                    values[name] = text_of(row, name)
             for name in targets:
-                if is_missing(row.values[name]):
+                if is_missing(values[name]):
                     raise UserError(f"{row.where()}: the {name} is empty. Fill it in or remove the row.")
             first_of_source = False
             yield row
 
 
-def _rename(values: Mapping[str, object], source_names: Mapping[str, str]) -> dict[str, object]:
+def _rename(values: dict[str, object], source_names: Mapping[str, str]) -> None:
     """Puts mapped columns under our names; what stood under one of our names before gives way."""
-    renamed = {ours: values[theirs] for ours, theirs in source_names.items() if theirs in values}
-    taken = {*source_names, *source_names.values()}
-    return renamed | {name: value for name, value in values.items() if name not in taken}
+    found = {ours: values[theirs] for ours, theirs in source_names.items() if theirs in values}
+    for ours, theirs in source_names.items():
+        values.pop(ours, None)
+        values.pop(theirs, None)
+    values.update(found)
 
 
-def _missing_column(where: str, name: str, found: Sequence[str], wanted: _Columns) -> str:
-    theirs = wanted.source_names.get(name, name)
+def _missing_column(row: Row, first_of_source: bool, needed: set[str], wanted: _Columns) -> str:
+    name = next(name for name in (*wanted.required, *wanted.optional) if name in needed and name not in row.values)
+    found = ", ".join(repr(wanted.source_names.get(column, column)) for column in row.values)
     return (
-        f"{where}: there is no column {theirs!r}; there are: {', '.join(map(repr, found))}. "
-        f"Name the right one with {wanted.flag}.{name} NAME."
+        f"{row.file if first_of_source else row.where()}: there is no column {wanted.source_names.get(name, name)!r}; "
+        f"there are: {found}. Name the right one with {wanted.flag}.{name} NAME."
     )
