@@ -57,6 +57,24 @@ def accents() -> list[int]:
     return [code for code in CODE_POINTS if strip.normalize_str(f"a{chr(code)}b") == "ab"]
 
 
+def decomposed_by_tf_text_only() -> list[int]:
+    """The code points that TF Text's NFD takes apart and Hugging Face's older tables do not."""
+    characters = [chr(code) for code in CODE_POINTS]
+    found = [value.decode() for value in tf_text.normalize_utf8(tf.constant(characters), "NFD").numpy()]
+    expected = [normalizers.NFD().normalize_str(character) for character in characters]
+    different = [c for c, want, got in zip(characters, expected, found, strict=True) if want != got]
+    assert all(normalizers.NFD().normalize_str(character) == character for character in different)
+    return [ord(character) for character in different]
+
+
+def newer_capitals() -> dict[str, str]:
+    """Capitals that TensorFlow's older tables leave as they are, and their small letters."""
+    characters = [chr(code) for code in CODE_POINTS[1:]]
+    found = [value.decode() for value in tf.strings.lower(tf.constant(characters), encoding="utf-8").numpy()]
+    expected = [normalizers.Lowercase().normalize_str(character) for character in characters]
+    return {c: want for c, want, got in zip(characters, expected, found, strict=True) if want != got}
+
+
 def character_class(codes: Iterable[int]) -> str:
     """RE2 ranges, such as ``\\x{41}-\\x{5A}``; surrogates, which no text holds, do not break a range."""
     ranges: list[list[int]] = []
@@ -70,18 +88,22 @@ def character_class(codes: Iterable[int]) -> str:
 
 def main() -> None:
     reference, found = reference_classes(), tf_text_classes()
+    taken_apart = decomposed_by_tf_text_only()
     classes = {
         "DROPPED": [code for code, name in reference.items() if name == "drop"],
         "ACCENTS": accents(),
         "ALONE_BUT_WORD_IN_TF_TEXT": [c for c, name in reference.items() if name == "alone" and found[c] == "word"],
-        "WORD_BUT_NOT_IN_TF_TEXT": [c for c, name in reference.items() if name == "word" and found[c] != "word"],
+        "WORD_BUT_NOT_IN_TF_TEXT": [
+            *(c for c, name in reference.items() if name == "word" and found[c] != "word"),
+            *taken_apart,
+        ],
         "BETWEEN_WORDS": [code for code, name in reference.items() if name in ("space", "alone")],
     }
     meanings = {
         "DROPPED": "removed before anything else: control, format, private use, U+FFFD",
         "ACCENTS": "removed after NFD when accents are stripped",
         "ALONE_BUT_WORD_IN_TF_TEXT": "a token of their own, which TF Text takes for letters",
-        "WORD_BUT_NOT_IN_TF_TEXT": "part of a word, which TF Text (newer Unicode tables) splits off or drops",
+        "WORD_BUT_NOT_IN_TF_TEXT": "part of a word, which TF Text (newer tables) splits off, drops or takes apart",
         "BETWEEN_WORDS": "whitespace, punctuation and Chinese characters: what ends a word",
     }
     lines = [
@@ -95,6 +117,14 @@ def main() -> None:
         ranges = re.findall(r"\\x\{\w+\}(?:-\\x\{\w+\})?", text)
         parts = ["".join(ranges[i : i + 6]) for i in range(0, len(ranges), 6)]
         lines += ["", f"# {meanings[name]}", f"{name} = (", *(f'    r"{part}"' for part in parts), ")"]
+    capitals = newer_capitals()
+    for name, meaning, characters in (
+        ("NEWER_CAPITALS", "letters that are newer than the tables of tf.strings.lower", "".join(capitals)),
+        ("NEWER_SMALL_LETTERS", "their lower case, in the same order", "".join(capitals.values())),
+    ):
+        assert len(characters) == len(capitals)
+        parts = [ascii(characters[i : i + 8])[1:-1] for i in range(0, len(characters), 8)]
+        lines += ["", f"# {meaning}", f"{name} = (", *(f'    "{part}"' for part in parts), ")"]
     TARGET.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -58,11 +58,7 @@ def load(spec: str, options: LoadOptions) -> LoadedBackbone:
         ) from None
     if "token_ids" not in _inputs(backbone):
         raise UserError(f"--backbone {spec}: {type(backbone).__name__} is not a text encoder.")
-    if type(tokenizer) is keras_hub.models.BertTokenizer:
-        tokenizer = ExactBertTokenizer(
-            tokenizer.get_vocabulary(), lowercase=tokenizer.lowercase, strip_accents=tokenizer.strip_accents or None
-        )
-    return LoadedBackbone(backbone, tokenizer, describe(spec, backbone))
+    return LoadedBackbone(backbone, ExactBertTokenizer.like(tokenizer), describe(spec, backbone))
 
 
 def _inputs(backbone: Any) -> set[str]:

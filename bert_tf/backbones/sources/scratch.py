@@ -38,7 +38,7 @@ def load(spec: str, options: LoadOptions) -> LoadedBackbone:
     if options.scratch.vocabulary is not None:
         tokens = read_vocabulary(Path(options.scratch.vocabulary))
     elif options.texts is not None:
-        tokens = learn_vocabulary(options.texts(), options.scratch.vocabulary_size, lowercase=options.scratch.lowercase)
+        tokens = learn_vocabulary(options.texts, options.scratch.vocabulary_size, lowercase=options.scratch.lowercase)
     else:
         raise UserError(f"--backbone {spec}: give a vocabulary with --scratch.vocabulary vocab.txt.")
     keras.utils.set_random_seed(options.seed)
