@@ -1,4 +1,4 @@
-"""KerasHub's BERT with the activation that the checkpoint was trained with."""
+"""KerasHub's BERT with the activation and the LayerNorm epsilon that the checkpoint was trained with."""
 
 from __future__ import annotations
 
@@ -19,21 +19,27 @@ ACTIVATIONS = {
 
 @keras.saving.register_keras_serializable(package="bert_tf")
 class BertEncoder(keras_hub.models.BertBackbone):
-    """A ``BertBackbone`` whose feed-forward activation can be chosen.
+    """A ``BertBackbone`` whose feed-forward activation and LayerNorm epsilon can be chosen.
 
     KerasHub's uses the tanh approximation of GELU, Hugging Face's checkpoints are trained with the exact one: on six
     layers the outputs then differ by up to 1e-3. Everything else is KerasHub's.
 
     Args:
         hidden_act: one of ``ACTIVATIONS``.
+        layer_norm_epsilon: added to the variance in every LayerNorm.
         **kwargs: as of ``keras_hub.models.BertBackbone``.
     """
 
-    def __init__(self, *args: Any, hidden_act: str = "gelu", **kwargs: Any) -> None:
+    def __init__(self, *args: Any, hidden_act: str = "gelu", layer_norm_epsilon: float = 1e-12, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.embeddings_layer_norm.epsilon = layer_norm_epsilon
         for layer in self.transformer_layers:
             layer._feedforward_intermediate_dense.activation = ACTIVATIONS[hidden_act]
+            layer._self_attention_layer_norm.epsilon = layer_norm_epsilon
+            layer._feedforward_layer_norm.epsilon = layer_norm_epsilon
         self.hidden_act = hidden_act
+        self.layer_norm_epsilon = layer_norm_epsilon
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "hidden_act": self.hidden_act}
+        own = {"hidden_act": self.hidden_act, "layer_norm_epsilon": self.layer_norm_epsilon}
+        return {**super().get_config(), **own}

@@ -61,6 +61,7 @@ def load(spec: str, options: LoadOptions) -> LoadedBackbone:
             max_sequence_length=config.get("max_position_embeddings", 512),
             num_segments=config.get("type_vocab_size", 2),
             hidden_act=config.get("hidden_act", "gelu"),
+            layer_norm_epsilon=config.get("layer_norm_eps", 1e-12),
             dtype=options.dtype,
         )
     except KeyError as error:
@@ -172,7 +173,8 @@ def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
     from safetensors.numpy import load_file
 
     try:
-        return {name: value.astype(np.float32) for name, value in load_file(path).items() if value.dtype.kind == "f"}
+        # Integers are position numbers; the kind of bfloat16, which ml_dtypes brings, is not that of a float.
+        return {n: value.astype(np.float32) for n, value in load_file(path).items() if value.dtype.kind not in "iub"}
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(f"{path}: not a readable safetensors file ({error}).") from None
 
