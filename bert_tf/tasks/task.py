@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import keras
 import keras_hub
 import numpy as np
 import tensorflow as tf
-from keras_hub.src.utils.preset_utils import TASK_CONFIG_FILE, check_file_exists, get_preset_loader
+from keras_hub.src.utils.preset_utils import CONFIG_FILE, TASK_CONFIG_FILE, check_file_exists, get_preset_loader
 from pydantic import BaseModel
 
 from bert_tf.backbones.loading import LoadedBackbone, load_backbone
@@ -58,6 +60,15 @@ class TextTask(keras_hub.models.Task):
             return get_preset_loader(preset).load_task(cls, load_weights, True, **kwargs)
         sequence_length = kwargs.pop("sequence_length", 256)
         return cls.create(load_backbone(preset), sequence_length=sequence_length, **kwargs)
+
+    def save_to_preset(self, preset_dir: str, **kwargs: Any) -> None:
+        """Saves the task as a KerasHub preset that computes in float32, whatever precision it was trained in."""
+        super().save_to_preset(preset_dir, **kwargs)
+        # The weights are float32 in any case, and KerasHub cannot read back the name of a mixed policy.
+        for name in (CONFIG_FILE, TASK_CONFIG_FILE):
+            path = Path(preset_dir) / name
+            text = path.read_text(encoding="utf-8")
+            path.write_text(re.sub(r'"mixed_b?float16"', '"float32"', text), encoding="utf-8")
 
     def save_task_weights(self, filepath: str) -> None:
         """Saves the head's weights; KerasHub would save the optimiser's state with them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import keras_hub
@@ -98,10 +99,7 @@ def test_without_a_network(spec: str, cache: str, unreachable: None) -> None:
     ("file", "content"), [("model.weights.h5", b"no"), ("tokenizer.json", b"{"), ("config.json", b"{}")]
 )
 def test_broken_preset(preset: Path, tmp_path: Path, file: str, content: bytes) -> None:
-    import shutil
-
-    broken = tmp_path / "broken"
-    shutil.copytree(preset, broken)
+    broken = Path(shutil.copytree(preset, tmp_path / "broken"))
     (broken / file).write_bytes(content)
     with pytest.raises(UserError, match="the preset cannot be read"):
         load_backbone(str(broken))

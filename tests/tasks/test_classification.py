@@ -1,0 +1,187 @@
+"""The classifier: it learns singles and pairs, keeps its promises as a KerasHub task, and reads labels of any kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bert_tf.backbones.loading import load_backbone
+from bert_tf.config import TrainingConfig
+from bert_tf.data.batching import LabelledRows, TrainingBatches
+from bert_tf.data.records import Records
+from bert_tf.errors import UserError
+from bert_tf.evaluation.inference import answer_records, evaluate_records
+from bert_tf.tasks import find_task
+from bert_tf.tasks.classification import TextClassifier
+from bert_tf.tokenization.text_preprocessor import TextPreprocessor
+from bert_tf.training.loop import train
+from bert_tf.training.run_directory import RunDirectory
+from tests.backbones.sources.test_huggingface_directory import TINY
+from tests.data.small_records import made_records
+from tests.training.small_model import small_classifier
+
+TEXTS = ["我喜欢这本书", "很差", ""]
+COLOURS = ["red", "blue", "tiny", "round", "long"]
+
+
+def pair_records() -> Any:
+    """Whether two texts are equal: no single text tells it."""
+    rows = [
+        {"text": a, "text_pair": b, "label": "same" if a == b else "other"}
+        for a in COLOURS[:4]
+        for b in (a, COLOURS[(COLOURS.index(a) + 1) % 4])
+    ]
+    rows += [
+        {"text": "long", "text_pair": "long", "label": "same"},
+        {"text": "long", "text_pair": "red", "label": "other"},
+    ]
+    return made_records(rows)
+
+
+def test_overfits_ten_pairs(tmp_path: Path) -> None:
+    records = pair_records()
+    keras.utils.set_random_seed(3)
+    loaded = load_backbone("scratch:tiny", texts=lambda: COLOURS * 3)
+    task = TextClassifier.create(loaded, sequence_length=32, dropout=0.0, **TextClassifier.learn_from(records, None))
+    assert task.pair
+    config = TrainingConfig(epochs=4, batch_size=5, learning_rate=1e-3, tensorboard=False)
+    again_and_again = Records("ten pairs", lambda: (row for _ in range(20) for row in records))
+    train(task, TrainingBatches(LabelledRows(again_and_again, task), 5, seed=1), config, RunDirectory(tmp_path))
+    metrics = evaluate_records(task, records, batch_size=4)
+    assert metrics["accuracy"] == 1.0
+    answers = [answer["label"] for _, answer in answer_records(task, records, batch_size=3)]
+    assert answers == [row.values["label"] for row in records]
+
+
+def test_answers_are_what_the_numbers_say() -> None:
+    task = small_classifier()
+    logits = np.array([[0.0, 0.0], [-1.0, 2.0]], np.float32)
+    finished = {name: value.numpy() for name, value in task.finish(tf.constant(logits)).items()}
+    rows = list(made_records([{"text": "a"}, {"text": "b"}]))
+    first, second = task.answers(finished, rows)
+    assert first == {"label": "bad", "score": 0.5, "probabilities": {"bad": 0.5, "good": 0.5}}
+    assert second["label"] == "good"
+    assert second["score"] == second["probabilities"]["good"] == pytest.approx(1 / (1 + np.exp(-3)), abs=1e-6)
+
+
+def test_is_a_keras_model_on_strings() -> None:
+    """``compile``, ``fit``, ``evaluate`` and ``predict`` as of any KerasHub task."""
+    task = small_classifier()
+    task.compile(
+        optimizer=keras.optimizers.Adam(5e-3),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    texts, labels = np.array(["good one", "bad one"] * 8), np.array([1, 0] * 8)
+    task.fit(texts, labels, epochs=12, batch_size=4, verbose=0)
+    assert task.evaluate(texts, labels, verbose=0, return_dict=True)["accuracy"] == 1.0
+    logits = task.predict(texts[:2], verbose=0)
+    assert logits.shape == (2, 2)
+    assert logits.argmax(-1).tolist() == [1, 0]
+
+
+def test_string_graph_equals_predict() -> None:
+    task = small_classifier()
+    finished = tf.function(task.answer_texts)({"text": tf.constant(TEXTS)})
+    expected = tf.nn.softmax(task.predict(tf.constant(TEXTS), verbose=0))
+    np.testing.assert_allclose(finished["probabilities"], expected, atol=1e-6)
+
+
+def test_preset_round_trip(tmp_path: Path) -> None:
+    task = small_classifier()
+    task.save_to_preset(str(tmp_path))
+    again = TextClassifier.from_preset(str(tmp_path))
+    assert (again.labels, again.pair, again.dropout_rate) == (task.labels, False, 0.0)
+    np.testing.assert_array_equal(again.predict(TEXTS, verbose=0), task.predict(TEXTS, verbose=0))
+
+
+def test_half_precision_is_saved_as_float32(tmp_path: Path) -> None:
+    task = small_classifier(dtype="mixed_bfloat16")
+    task.save_to_preset(str(tmp_path))
+    again = TextClassifier.from_preset(str(tmp_path))
+    assert {layer.compute_dtype for layer in (again.backbone.transformer_layers[0], again.logits)} == {"float32"}
+    np.testing.assert_array_equal(again.backbone.get_weights()[0], task.backbone.get_weights()[0])
+
+
+def test_from_preset_takes_any_backbone() -> None:
+    classifier = TextClassifier.from_preset(str(TINY), labels=["negative", "positive"], sequence_length=32)
+    assert classifier.predict(TEXTS, verbose=0).shape == (3, 2)
+    assert classifier.preprocessor.sequence_length == 32
+
+
+def test_backbones_without_a_pooler_give_their_first_token() -> None:
+    import keras_hub
+
+    backbone = keras_hub.models.DistilBertBackbone(
+        vocabulary_size=20, num_layers=1, num_heads=2, hidden_dim=8, intermediate_dim=16, max_sequence_length=16
+    )
+    task = TextClassifier(backbone, None, labels=["a", "b"], dropout=0.0)
+    features = {"token_ids": np.array([[2, 5, 3, 0]]), "padding_mask": np.array([[1, 1, 1, 0]])}
+    np.testing.assert_allclose(task(features), task.logits(backbone(features)[:, 0]), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (["good", "bad", "good"], ["bad", "good"]),
+        ([10, 2, 2], ["2", "10"]),
+        ([1.0, 0.0, 1.0], ["0", "1"]),
+        (["10", "9", "x"], ["9", "10", "x"]),
+        ([True, False, True], ["False", "True"]),
+        (["好", "坏", "好"], ["坏", "好"]),
+    ],
+)
+def test_labels_are_learned(labels: list[Any], names: list[str]) -> None:
+    records = made_records({"text": "a", "label": label} for label in labels)
+    learned = TextClassifier.learn_from(records, None)
+    assert learned == {"labels": names, "pair": False}
+
+
+def test_labels_can_be_given_in_their_order() -> None:
+    records = made_records({"text": "a", "label": label} for label in ("b", "a"))
+    assert TextClassifier.learn_from(records, ["b", "a", "c"])["labels"] == ["b", "a", "c"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "given", "message"),
+    [
+        ([], None, "there is no row to train on"),
+        (["a", "a"], None, "every row has the label 'a'; a classifier needs at least two labels"),
+        (["a", ""], None, "line 3: the label is empty. Fill it in or remove the row."),
+        (["a", "b"], ["a", "b", "a"], "--data.labels: a label stands there twice: a, b, a"),
+        (list(range(10_001)), None, "10,001 different labels were found, such as '0': is --data.columns.label"),
+    ],
+)
+def test_labels_that_cannot_be_learned(labels: list[Any], given: list[str] | None, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        TextClassifier.learn_from(made_records({"text": "a", "label": label} for label in labels), given)
+    assert message in str(caught.value)
+
+
+def test_unknown_labels_are_named_or_skipped() -> None:
+    task = small_classifier()
+    records = made_records([{"text": "a", "label": "good"}, {"text": "b", "label": "ugly"}])
+    with pytest.raises(UserError, match='line 3: label "ugly" is not one of \\["bad", "good"\\]'):
+        evaluate_records(task, records, batch_size=2)
+    assert evaluate_records(task, records, batch_size=2, on_unknown_label="skip")["examples"] == 1
+
+
+def test_there_is_no_such_task() -> None:
+    assert find_task("classification") is TextClassifier
+    with pytest.raises(UserError, match="--task nix: there is no such task; there are: classification"):
+        find_task("nix")
+
+
+def test_preprocessor_makes_pairs_as_keras_users_write_them() -> None:
+    loaded = load_backbone(str(TINY))
+    preprocessor = TextPreprocessor(loaded.tokenizer, sequence_length=32)
+    as_tuple = preprocessor(x=(["很好", "a"], ["差", "b"]))
+    as_mapping = preprocessor({"text": ["很好", "a"], "text_pair": ["差", "b"]})
+    for name, value in as_tuple.items():
+        np.testing.assert_array_equal(value, as_mapping[name])
+    assert as_tuple["segment_ids"].numpy()[0].tolist() == [0, 0, 0, 0, 1, 1]
