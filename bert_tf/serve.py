@@ -34,24 +34,28 @@ def main(argv: Sequence[str]) -> None:
     command_line.start_logging(arguments.quiet)
     if (arguments.model_base_path is None) == (arguments.model_config_file is None):
         raise UserError("Give either --model_base_path or --model_config_file.")
+    for flag in ("port", "rest_api_port"):
+        if not 0 <= getattr(arguments, flag) < 2**16:
+            raise UserError(f"--{flag} must be from 0 to 65535, not {getattr(arguments, flag)}.")
+    if arguments.versions_kept < 1:
+        raise UserError(f"--versions_kept must be at least 1, not {arguments.versions_kept}.")
 
     from bert_tf.server import ModelServer
-    from bert_tf.server.model_config import read_model_config
+    from bert_tf.server.model_config import ServedModel, read_model_config
 
-    base_paths = (
+    models = (
         read_model_config(Path(arguments.model_config_file))
         if arguments.model_config_file
-        else {arguments.model_name: Path(arguments.model_base_path)}
+        else {arguments.model_name: ServedModel(Path(arguments.model_base_path), newest=arguments.versions_kept)}
     )
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with ModelServer(
-        base_paths,
+        models,
         port=arguments.port,
         rest_api_port=arguments.rest_api_port,
         host=arguments.host,
-        versions_kept=arguments.versions_kept,
         poll_seconds=arguments.file_system_poll_wait_seconds,
     ) as server:
         print(

@@ -54,16 +54,24 @@ class GrpcClient:
         inputs: Mapping[str, Any],
         *,
         signature_name: str = "serving_default",
-        version: int | None = None,
+        version: int | str | None = None,
     ) -> dict[str, np.ndarray]:
         """Sends tensors and returns the outputs by name; texts come back as ``bytes``.
+
+        Args:
+            model: name of the model.
+            inputs: input name to whatever ``tf.make_tensor_proto`` takes.
+            signature_name: of the SavedModel.
+            version: number or label (such as ``"stable"``); default the newest.
 
         Raises:
             ServingError: the server refused, or could not be reached in time.
         """
         request = predict_pb2.PredictRequest()
         request.model_spec.name, request.model_spec.signature_name = model, signature_name
-        if version is not None:
+        if isinstance(version, str):
+            request.model_spec.version_label = version
+        elif version is not None:
             request.model_spec.version.value = version
         for name, values in inputs.items():
             request.inputs[name].CopyFrom(tf.make_tensor_proto(values))

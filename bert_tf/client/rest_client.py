@@ -38,9 +38,15 @@ class RestClient:
         inputs: Mapping[str, Sequence[Any]],
         *,
         signature_name: str | None = None,
-        version: int | None = None,
+        version: int | str | None = None,
     ) -> dict[str, list[Any]]:
         """Sends whole columns and returns the outputs by name.
+
+        Args:
+            model: name of the model.
+            inputs: input name to a column of JSON values.
+            signature_name: default ``serving_default``.
+            version: number or label (such as ``"stable"``); default the newest.
 
         Raises:
             ServingError: the server refused, or could not be reached in time.
@@ -48,7 +54,8 @@ class RestClient:
         body: dict[str, Any] = {"inputs": {name: list(values) for name, values in inputs.items()}}
         if signature_name is not None:
             body["signature_name"] = signature_name
-        path = f"/v1/models/{model}{'' if version is None else f'/versions/{version}'}:predict"
+        kind = "labels" if isinstance(version, str) else "versions"
+        path = f"/v1/models/{model}{'' if version is None else f'/{kind}/{version}'}:predict"
         outputs = self._retrying(self._send, "POST", path, body)["outputs"]
         return outputs if isinstance(outputs, dict) else {"output": outputs}
 

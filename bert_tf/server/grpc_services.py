@@ -23,11 +23,9 @@ from bert_tf.server.servable import DEFAULT_SIGNATURE
 Response = TypeVar("Response")
 
 
-def _version_of(spec: model_pb2.ModelSpec) -> int | None:
+def _version_of(spec: model_pb2.ModelSpec, repository: Repository) -> int | None:
     if spec.WhichOneof("version_choice") == "version_label":
-        raise RequestError(
-            grpc.StatusCode.INVALID_ARGUMENT, f"Unrecognized servable version label: {spec.version_label}"
-        )
+        return repository.version_of_label(spec.name, spec.version_label)
     return spec.version.value if spec.HasField("version") else None
 
 
@@ -57,7 +55,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     ) -> predict_pb2.PredictResponse:
         def work() -> predict_pb2.PredictResponse:
             spec = request.model_spec
-            number, servable = self._repository.find(spec.name, _version_of(spec))
+            number, servable = self._repository.find(spec.name, _version_of(spec, self._repository))
             inputs = {name: tf.constant(tf.make_ndarray(value)) for name, value in request.inputs.items()}
             outputs = servable.predict(spec.signature_name, inputs, request.output_filter)
             answered = model_pb2.ModelSpec(name=spec.name, signature_name=spec.signature_name or DEFAULT_SIGNATURE)
@@ -79,7 +77,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                     grpc.StatusCode.INVALID_ARGUMENT, f"Metadata field {''.join(unknown[:1])} is not supported"
                 )
             spec = request.model_spec
-            number, servable = self._repository.find(spec.name, _version_of(spec))
+            number, servable = self._repository.find(spec.name, _version_of(spec, self._repository))
             response = get_model_metadata_pb2.GetModelMetadataResponse(model_spec=model_pb2.ModelSpec(name=spec.name))
             response.model_spec.version.value = number
             signatures = get_model_metadata_pb2.SignatureDefMap(signature_def=servable.signature_defs)
@@ -99,7 +97,9 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.ServicerContext
     ) -> get_model_status_pb2.GetModelStatusResponse:
         spec = request.model_spec
-        return _answer(context, lambda: status_response(self._repository, spec.name, _version_of(spec)))
+        return _answer(
+            context, lambda: status_response(self._repository, spec.name, _version_of(spec, self._repository))
+        )
 
 
 def status_response(

@@ -17,6 +17,7 @@ from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_p
 
 from bert_tf.errors import UserError
 from bert_tf.server.grpc_services import ModelService, PredictionService
+from bert_tf.server.model_config import ServedModel
 from bert_tf.server.repository import Repository
 from bert_tf.server.rest_api import build_app
 
@@ -27,11 +28,10 @@ class ModelServer:
     """Serves models over gRPC and REST until it is closed.
 
     Args:
-        base_paths: model name to the directory that holds its version directories.
+        models: model name to the directory that holds its version directories, or to a ``ServedModel``.
         port: of gRPC; 0 takes a free one.
         rest_api_port: of REST; 0 takes a free one.
         host: address to listen on.
-        versions_kept: newest versions served per model.
         poll_seconds: time between two looks for new versions.
         max_body_bytes: largest request.
 
@@ -44,19 +44,20 @@ class ModelServer:
 
     def __init__(
         self,
-        base_paths: Mapping[str, Path],
+        models: Mapping[str, Path | ServedModel],
         *,
         port: int = 8500,
         rest_api_port: int = 8501,
         host: str = "127.0.0.1",
-        versions_kept: int = 1,
         poll_seconds: float = 1.0,
         max_body_bytes: int = 64 * 2**20,
     ) -> None:
-        for name, path in base_paths.items():
-            if not path.is_dir():
-                raise UserError(f"--model_base_path {path}: there is no such directory (model {name}).")
-        self.repository = Repository(base_paths, versions_kept=versions_kept, poll_seconds=poll_seconds)
+        served = {n: model if isinstance(model, ServedModel) else ServedModel(model) for n, model in models.items()}
+        for name, model in served.items():
+            if not model.base_path.is_dir():
+                raise UserError(f"--model_base_path {model.base_path}: there is no such directory (model {name}).")
+        self._closing = False
+        self.repository = Repository(served, poll_seconds=poll_seconds, on_change=self._report_health)
         self._socket = _listen(host, rest_api_port)
         self.rest_api_port: int = self._socket.getsockname()[1]
         options = [("grpc.max_receive_message_length", max_body_bytes), ("grpc.so_reuseport", 0)]
@@ -78,23 +79,17 @@ class ModelServer:
         self._rest_thread = threading.Thread(target=self._rest.run, args=([self._socket],), name="rest", daemon=True)
 
     def start(self) -> None:
-        """Loads the models, then opens both doors.
-
-        Raises:
-            UserError: a model has no version that can be loaded.
-        """
-        self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        """Loads the models, then opens both doors. A model without a version that can be loaded may get one later."""
         self.repository.start()
         self._grpc.start()
         self._rest_thread.start()
         while not self._rest.started and self._rest_thread.is_alive():
             time.sleep(0.01)
-        if self.repository.ready():
-            self._set_health(health_pb2.HealthCheckResponse.SERVING)
 
     def close(self, grace_seconds: float = 10.0) -> None:
         """Reports NOT_SERVING, lets running requests finish, and stops."""
-        self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self._closing = True
+        self._report_health(False)
         self._rest.should_exit = True
         self._grpc.stop(grace_seconds).wait()
         self._rest_thread.join(grace_seconds)
@@ -108,9 +103,10 @@ class ModelServer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
-    def _set_health(self, status: int) -> None:
+    def _report_health(self, ready: bool) -> None:
+        states = health_pb2.HealthCheckResponse
         for service in _SERVICES:
-            self._health.set(service, status)
+            self._health.set(service, states.SERVING if ready and not self._closing else states.NOT_SERVING)
 
 
 def _listen(host: str, port: int) -> socket.socket:

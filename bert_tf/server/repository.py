@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 from tensorflow_serving.apis import get_model_status_pb2
 
+from bert_tf.server.model_config import ServedModel
 from bert_tf.server.request_error import RequestError
 from bert_tf.server.servable import Servable
 
@@ -35,16 +36,22 @@ class Repository:
     reported, and the old one goes on answering.
 
     Args:
-        base_paths: model name to the directory that holds its version directories.
-        versions_kept: number of newest versions served per model.
+        models: the models by name.
         poll_seconds: time between two looks at the directories.
+        on_change: called with :meth:`ready` after every look.
     """
 
-    def __init__(self, base_paths: Mapping[str, Path], *, versions_kept: int = 1, poll_seconds: float = 1.0) -> None:
-        self._base_paths = dict(base_paths)
-        self._versions_kept = versions_kept
+    def __init__(
+        self,
+        models: Mapping[str, ServedModel],
+        *,
+        poll_seconds: float = 1.0,
+        on_change: Callable[[bool], None] = lambda ready: None,
+    ) -> None:
+        self._models = dict(models)
         self._poll_seconds = poll_seconds
-        self._versions: dict[str, dict[int, Version]] = {name: {} for name in base_paths}
+        self._on_change = on_change
+        self._versions: dict[str, dict[int, Version]] = {name: {} for name in models}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="model-poller", daemon=True)
@@ -79,6 +86,19 @@ class Repository:
             raise RequestError(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {wanted}")
         return number, loaded[number]
 
+    def version_of_label(self, name: str, label: str) -> int:
+        """The version that a label such as ``stable`` stands for.
+
+        Raises:
+            RequestError: there is no such model or label.
+        """
+        model = self._models.get(name)
+        if model is None:
+            raise RequestError(grpc.StatusCode.NOT_FOUND, f"Could not find any versions of model {name}")
+        if label not in model.labels:
+            raise RequestError(grpc.StatusCode.INVALID_ARGUMENT, f"Unrecognized servable version label: {label}")
+        return model.labels[label]
+
     def status(self, name: str, version: int | None = None) -> dict[int, Version]:
         """The states of a model's versions, newest first.
 
@@ -103,13 +123,14 @@ class Repository:
 
     def refresh(self) -> None:
         """Looks once at the directories: loads new versions, then drops those that are no longer wanted."""
-        for name, base in self._base_paths.items():
+        for name, model in self._models.items():
+            base = model.base_path
             on_disk = sorted(
                 int(path.name)
                 for path in (base.iterdir() if base.is_dir() else ())
                 if path.name.isdecimal() and (path / "saved_model.pb").is_file()
             )
-            wanted = on_disk[-self._versions_kept :]
+            wanted = model.wanted(on_disk)
             for number in wanted:
                 if number not in self._versions[name]:
                     self._load(name, number, base / str(number))
@@ -121,6 +142,7 @@ class Repository:
                     if number not in wanted and version.servable is not None and answering:
                         version.servable, version.state = None, State.END
                         logger.info("%s version %d: unloaded", name, number)
+        self._on_change(self.ready())
 
     def _load(self, name: str, number: int, path: Path) -> None:
         with self._lock:

@@ -34,14 +34,20 @@ def build_app(repository: Repository, max_body_bytes: int) -> Starlette:
         max_body_bytes: a larger request body is answered with 413.
     """
 
+    def target(request: Request) -> tuple[str, int | None]:
+        name, label = request.path_params["name"], request.path_params.get("label")
+        if label is not None:
+            return name, repository.version_of_label(name, label)
+        return name, request.path_params.get("version")
+
     async def status(request: Request) -> Response:
-        name, version = _target(request)
+        name, version = target(request)
         if ":" in name:  # GET …/NAME:predict
             raise HTTPException(405, "Method Not Allowed")
         return _message(status_response(repository, name, version))
 
     async def metadata(request: Request) -> Response:
-        name, version = _target(request)
+        name, version = target(request)
         number, servable = repository.find(name, version)
         signatures = get_model_metadata_pb2.SignatureDefMap(signature_def=servable.signature_defs)
         return JSONResponse(
@@ -52,7 +58,7 @@ def build_app(repository: Repository, max_body_bytes: int) -> Starlette:
         )
 
     async def predict(request: Request) -> Response:
-        name, version = _target(request)
+        name, version = target(request)
         body = await _read_body(request, max_body_bytes)
         return await run_in_threadpool(answer, name, version, body)
 
@@ -86,7 +92,7 @@ def build_app(repository: Repository, max_body_bytes: int) -> Starlette:
         return JSONResponse({"error": f"{type(error).__name__}: {error}"}, 500)
 
     routes = []
-    for version in ("", "/versions/{version:int}"):
+    for version in ("", "/versions/{version:int}", "/labels/{label}"):
         base = f"/v1/models/{{name}}{version}"
         routes += [
             Route(f"{base}/metadata", metadata, methods=["GET"]),
@@ -95,10 +101,6 @@ def build_app(repository: Repository, max_body_bytes: int) -> Starlette:
         ]
     handlers: dict[Any, Callable[..., Any]] = {RequestError: on_error, HTTPException: on_error, Exception: on_error}
     return Starlette(routes=routes, exception_handlers=handlers)
-
-
-def _target(request: Request) -> tuple[str, int | None]:
-    return request.path_params["name"], request.path_params.get("version")
 
 
 async def _read_body(request: Request, limit: int) -> bytes:

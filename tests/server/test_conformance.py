@@ -1,7 +1,8 @@
 """TF Serving's protocol, as the embedded server speaks it and, where there is one, the real server.
 
 Set ``TF_SERVING_ADDRESS`` to ``HOST:GRPC_PORT,REST_PORT`` of a server that serves tests/server/tiny_saved_model.py as
-``tiny`` (versions 1 and 2 in one base path), or have ``tensorflow_model_server`` on the PATH.
+``tiny`` (versions 1 and 2 in one base path, version 1 labelled ``stable``), or have ``tensorflow_model_server`` on the
+PATH.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bert_tf.client import GrpcClient, RestClient, ServingError
+from bert_tf.server import ModelServer
 from tests.server.tiny_saved_model import write_version
 
 
@@ -52,37 +54,44 @@ def wait_until_available(target: Target, seconds: float = 60) -> None:
     raise TimeoutError(target)
 
 
-def start_server(base: Path, *flags: str) -> tuple[subprocess.Popen[bytes], Target]:
+def start_embedded(*flags: str) -> tuple[subprocess.Popen[bytes], Target]:
     ports = free_port(), free_port()
-    argv = [sys.executable, "-m", "bert_tf.serve", "--model_name", "tiny", "--model_base_path", str(base)]
-    argv += [
-        "--port",
-        str(ports[0]),
-        "--rest_api_port",
-        str(ports[1]),
-        "--file_system_poll_wait_seconds",
-        "0.2",
-        *flags,
-    ]
-    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    argv = [sys.executable, "-m", "bert_tf.serve", "--port", str(ports[0]), "--rest_api_port", str(ports[1])]
+    process = subprocess.Popen([*argv, *flags], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     target = Target(f"127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}")
     wait_until_available(target)
     return process, target
 
 
+def start_watching(base: Path) -> tuple[subprocess.Popen[bytes], Target]:
+    flags = ["--model_name", "tiny", "--model_base_path", str(base), "--file_system_poll_wait_seconds", "0.2"]
+    return start_embedded(*flags)
+
+
 @pytest.fixture(scope="session")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    base = tmp_path_factory.mktemp("tiny")
+def models_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two versions of ``tiny``, both served, the older one labelled ``stable``."""
+    base = tmp_path_factory.mktemp("models")
     for version in (1, 2):
-        write_version(base, version, offset=0.01 * version)
-    process, target = start_server(base, "--versions_kept", "2")
+        write_version(base / "tiny", version, offset=0.01 * version)
+    config = base / "models.config"
+    config.write_text(
+        f'model_config_list {{ config {{ name: "tiny" base_path: "{base}/tiny" model_platform: "tensorflow" '
+        'model_version_policy { all {} } version_labels { key: "stable" value: 1 } } }'
+    )
+    return config
+
+
+@pytest.fixture(scope="session")
+def embedded(models_config: Path) -> Iterator[Target]:
+    process, target = start_embedded(f"--model_config_file={models_config}")
     yield target
     process.terminate()
     process.wait(20)
 
 
 @pytest.fixture(scope="session")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+def real(models_config: Path) -> Iterator[Target]:
     address = os.environ.get("TF_SERVING_ADDRESS")
     if address:
         grpc_address, rest_port = address.split(",")
@@ -90,23 +99,10 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         return
     if shutil.which("tensorflow_model_server") is None:
         pytest.skip("no tensorflow_model_server on the PATH and no TF_SERVING_ADDRESS")
-    base = tmp_path_factory.mktemp("real")
-    for version in (1, 2):
-        write_version(base / "tiny", version, offset=0.01 * version)
-    config = base / "models.config"
-    config.write_text(
-        f'model_config_list {{ config {{ name: "tiny" base_path: "{base}/tiny" model_platform: "tensorflow" '
-        "model_version_policy { all {} } } }"
-    )
     ports = free_port(), free_port()
-    process = subprocess.Popen(
-        [
-            "tensorflow_model_server",
-            f"--model_config_file={config}",
-            f"--port={ports[0]}",
-            f"--rest_api_port={ports[1]}",
-        ]
-    )
+    argv = ["tensorflow_model_server", f"--model_config_file={models_config}"]
+    argv += [f"--port={ports[0]}", f"--rest_api_port={ports[1]}", "--allow_version_labels_for_unavailable_models=true"]
+    process = subprocess.Popen(argv)
     target = Target(f"127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}")
     wait_until_available(target)
     yield target
@@ -167,6 +163,15 @@ def test_a_chosen_version_answers(target: Target) -> None:
         newest = rpc.predict("tiny", {"text": ["bad"]})["probabilities"][0, 1]
     np.testing.assert_allclose(scores, [0.11, 0.12], atol=1e-6)
     assert newest == scores[1]
+
+
+def test_a_label_stands_for_a_version(target: Target) -> None:
+    with RestClient(target.rest_url) as rest, GrpcClient(target.grpc_address) as rpc:
+        for client in (rest, rpc):
+            stable = np.array(client.predict("tiny", {"text": ["bad"]}, version="stable")["probabilities"])
+            assert stable[0, 1] == pytest.approx(0.11, abs=1e-6)
+            with pytest.raises(ServingError):
+                client.predict("tiny", {"text": ["bad"]}, version="canary")
 
 
 @pytest.mark.parametrize(
@@ -239,7 +244,7 @@ def test_standard_health_service(embedded: Target) -> None:
 
 def test_hot_reload_broken_version_and_graceful_stop(tmp_path: Path) -> None:
     write_version(tmp_path, 1, offset=0.01)
-    process, target = start_server(tmp_path)
+    process, target = start_watching(tmp_path)
     with RestClient(target.rest_url) as rest:
         write_version(tmp_path, 2, offset=0.02)
         deadline = time.monotonic() + 30
@@ -253,6 +258,38 @@ def test_hot_reload_broken_version_and_graceful_stop(tmp_path: Path) -> None:
         assert rest.predict("tiny", {"text": ["bad"]})["probabilities"][0][1] == pytest.approx(0.12, abs=1e-6)
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
+
+
+def test_health_follows_the_models(tmp_path: Path) -> None:
+    """A server may start before its first model; it serves from when the model is there until it stops."""
+    with (
+        ModelServer({"tiny": tmp_path}, port=0, rest_api_port=0, poll_seconds=0.1) as server,
+        grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        health = health_pb2_grpc.HealthStub(channel)
+
+        def state() -> int:
+            return health.Check(health_pb2.HealthCheckRequest(service="tensorflow.serving.PredictionService")).status
+
+        assert state() == health_pb2.HealthCheckResponse.NOT_SERVING
+        write_version(tmp_path, 1)
+        deadline = time.monotonic() + 30
+        while state() != health_pb2.HealthCheckResponse.SERVING:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def test_a_deadline_ends_the_waiting() -> None:
+    """A socket that accepts and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with RestClient(f"http://127.0.0.1:{port}", timeout=0.2) as rest, pytest.raises(ServingError, match="TIMEOUT"):
+            rest.status("tiny")
+        with (
+            GrpcClient(f"127.0.0.1:{port}", timeout=0.2) as rpc,
+            pytest.raises(ServingError, match="DEADLINE_EXCEEDED"),
+        ):
+            rpc.status("tiny")
 
 
 def test_client_waits_for_a_server_that_starts_late(tmp_path: Path) -> None:
