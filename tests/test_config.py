@@ -1,0 +1,66 @@
+"""The config: read from YAML, laid over by flags, and clear about every mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bert_tf.config import ExperimentConfig, load, merge, validate
+from bert_tf.errors import UserError
+from tests.conftest import REPOSITORY
+
+
+def test_what_is_written_reads_back_equal(tmp_path: Path) -> None:
+    config = ExperimentConfig(
+        backbone="scratch:tiny",
+        output="runs/x",
+        data={"train": "训练.tsv", "split": [0.8, 0.2], "columns": {"text": "评论"}, "labels": ["好", "坏"]},
+        head={"dropout": 0.2},
+    )
+    path = tmp_path / "config.yaml"
+    path.write_text(config.to_yaml(), encoding="utf-8")
+    assert load(path) == config
+    assert config.data.train == ["训练.tsv"]
+    assert "训练.tsv" in path.read_text(encoding="utf-8")
+
+
+def test_flags_win_section_by_section() -> None:
+    base = {"backbone": "a", "training": {"epochs": 3, "xla": True}, "data": {"train": ["x", "y"]}}
+    over = {"training": {"epochs": 1}, "data": {"train": ["z"]}}
+    assert merge(base, over) == {
+        "backbone": "a",
+        "training": {"epochs": 1, "xla": True},
+        "data": {"train": ["z"]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("backbone: a\noutput: b\ntraining:\n  epochs: 0\n", "x.yaml line 4: training.epochs: input should be greater"),
+        ("backbone: a\noutput: b\ntraining:\n  epoch: 1\n", "x.yaml line 4: training.epoch: there is no such option"),
+        ("backbone: a\noutput: b\ndata:\n  split: [0.5, 0.6]\n", "x.yaml line 3: data: "),
+        ("backbone: a\n", "--output is required"),
+        ("backbone: [a\n", "x.yaml line 2: not valid YAML"),
+        ("- a\n", "x.yaml: a config is a mapping such as 'task: classification', not list"),
+        ("", "x.yaml: a config is a mapping such as 'task: classification', not NoneType"),
+    ],
+)
+def test_mistakes_name_file_and_line(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        load(path)
+    assert message in str(caught.value)
+
+
+def test_every_mistake_is_named_at_once() -> None:
+    with pytest.raises(UserError) as caught:
+        validate(ExperimentConfig, {"output": 1, "training": {"epochs": "many", "learning_rate": -1}})
+    assert len(str(caught.value).splitlines()) == 4
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "configs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_shipped_configs_are_valid(path: Path) -> None:
+    assert load(path).output.startswith("runs/")
