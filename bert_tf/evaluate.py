@@ -29,7 +29,12 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--data", nargs="+", metavar="SPEC", help="labelled data [the run's test data]")
     parser.add_argument("--baselines", action="store_true", help="also score simple models trained on the same data")
     parser.add_argument("--batch_size", type=int, metavar="N", help="largest batch [the run's]")
-    parser.add_argument("--on_unknown_label", choices=["error", "skip"], help="[the run's]")
+    parser.add_argument(
+        "--data.on_unknown_label",
+        dest="on_unknown_label",
+        choices=["error", "skip"],
+        help="a label that training did not have [the run's]",
+    )
     command_line.add_config_flags(parser, Flags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.conftest import REPOSITORY, Command
+from tests.conftest import REPOSITORY, Command, free_port
 
 TRAIN = ["train", "--backbone", "scratch:tiny", "--output", "x"]
 
@@ -44,6 +44,39 @@ def test_evaluate_writes_metrics(trained_run: Path, command: Command) -> None:
     assert set(metrics["baselines"]) == {"majority class", "TF-IDF + LR"}
 
 
+def test_unknown_labels_in_new_data_are_an_error_or_skipped(
+    trained_run: Path, tmp_path: Path, command: Command
+) -> None:
+    data = tmp_path / "test.csv"
+    data.write_text("words,label\nlovely,good\nodd,ugly\nawful,bad\n")
+    arguments = ["evaluate", "--run", trained_run, "--data", data, "--columns.text", "words"]
+    refused = command(*arguments)
+    assert refused.returncode == 2
+    assert 'test.csv line 3: label "ugly" is not one of ["bad", "good"]' in refused.stderr
+    done = command(*arguments, "--data.on_unknown_label", "skip")
+    assert done.returncode == 0, done.stderr
+    assert "test.csv: 2 examples" in done.stdout
+
+
+def test_two_workers_write_one_run(toy_data: dict[str, Path], tmp_path: Path, command: Command) -> None:
+    """The whole command on two worker processes of this machine; that their weights are right, test_loop.py says."""
+    addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+    arguments = [*training_arguments(tmp_path / "run", toy_data), "--training.tensorboard", "true"]
+    arguments += ["--training.epochs", "1", "--distribution", "multi_worker"]
+    workers = []
+    for index in range(2):
+        task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        argv = [sys.executable, "-m", "bert_tf.train", *arguments]
+        environment = {**os.environ, "TF_CONFIG": json.dumps(task)}
+        workers.append(subprocess.Popen(argv, cwd=REPOSITORY, env=environment, stderr=subprocess.PIPE, text=True))
+    for worker in workers:
+        _, errors = worker.communicate(timeout=240)
+        assert worker.returncode == 0, errors[-3000:]
+        assert "2 replicas" in errors
+    done = command("predict", "--run", tmp_path / "run", "--text", "lovely")
+    assert json.loads(done.stdout)["prediction"]["label"] in ("bad", "good")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -61,6 +94,8 @@ def test_evaluate_writes_metrics(trained_run: Path, command: Command) -> None:
             ["train", "--backbone", "scratch:tiny", "--output", "x", "--data.train", "no.tsv"],
             "no.tsv: there is no such",
         ),
+        ([*TRAIN, "--distribution", "mirrored"], "--distribution mirrored: this machine has 1 device"),
+        ([*TRAIN, "--distribution", "multi_worker"], "TF_CONFIG must name two or more workers"),
         ([*TRAIN, "--head.pool", "a"], "--head.pool: there is no such"),
         (["train", "--config", "nowhere.yaml"], "--config nowhere.yaml: cannot be read"),
         (["train", "--unknown", "1"], "unrecognized arguments: --unknown"),

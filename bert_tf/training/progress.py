@@ -76,18 +76,23 @@ class TensorBoardCurves(keras.callbacks.Callback):
         super().__init__()
         self._writer = tf.summary.create_file_writer(str(directory))
         self._every = every
+        self._written = 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        step = int(self.model.optimizer.iterations)
-        if step % self._every == 0:
+        step = self._step()
+        if step - self._written >= self._every:
+            self._written = step
             self._write("train", step, logs or {})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         validation = {
             name.removeprefix("val_"): value for name, value in (logs or {}).items() if name.startswith("val_")
         }
-        self._write("validation", int(self.model.optimizer.iterations), validation)
+        self._write("validation", self._step(), validation)
         self._writer.flush()
+
+    def _step(self) -> int:
+        return int(self.model.optimizer.iterations.value.numpy())  # a variable of several replicas has no int()
 
     def _write(self, group: str, step: int, values: dict[str, Any]) -> None:
         with self._writer.as_default():

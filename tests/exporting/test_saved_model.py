@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow.core.framework import op_def_pb2
@@ -16,6 +17,7 @@ from bert_tf.exporting import saved_model
 from bert_tf.exporting.saved_model import export_saved_model, next_version
 from bert_tf.exporting.serving_ops import TEXT_OPS, ops_of, ops_unknown_to_serving
 from bert_tf.training.run_directory import RunDirectory
+from tests.training.small_model import small_classifier
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +42,19 @@ def test_holds_labels_warmup_and_known_ops_only(exported: tuple[Path, float]) ->
     assert tf.make_ndarray(requests[1].inputs["text"]).shape == (16,)
     assert ops_unknown_to_serving(version) == set()
     assert "FastWordpieceTokenizeWithOffsets" in ops_of(version)
+
+
+def test_pairs_are_two_named_inputs(tmp_path: Path) -> None:
+    task = small_classifier(pair=True)
+    texts = [{"text": "good film", "text_pair": "bad film"}, {"text": "", "text_pair": "so so"}]
+    version, difference = export_saved_model(task, tmp_path / "pairs", texts=texts)
+    assert difference < 1e-5
+    serve = tf.saved_model.load(str(version)).signatures["serving_default"]
+    columns = {name: tf.constant([row[name] for row in texts]) for name in ("text", "text_pair")}
+    expected = task.answer_texts(columns)
+    np.testing.assert_allclose(serve(**columns)["probabilities"], expected["probabilities"], atol=1e-6)
+    swapped = serve(text=columns["text_pair"], text_pair=columns["text"])
+    assert np.abs(swapped["probabilities"] - expected["probabilities"]).max() > 1e-6
 
 
 def test_versions_count_up_and_are_never_overwritten(exported: tuple[Path, float], trained_run: Path) -> None:

@@ -28,6 +28,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bert_tf.client import GrpcClient, RestClient, ServingError
 from bert_tf.server import ModelServer
+from tests.conftest import free_port
 from tests.server.tiny_saved_model import write_version
 
 
@@ -35,11 +36,6 @@ from tests.server.tiny_saved_model import write_version
 class Target:
     grpc_address: str
     rest_url: str
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 def wait_until_available(target: Target, seconds: float = 60) -> None:

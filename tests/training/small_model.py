@@ -21,7 +21,7 @@ def small_vocabulary() -> list[str]:
     return ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters, *(f"##{c}" for c in characters)]
 
 
-def small_classifier(dropout: float = 0.0, seed: int = 7, dtype: str = "float32") -> TextClassifier:
+def small_classifier(dropout: float = 0.0, seed: int = 7, dtype: str = "float32", pair: bool = False) -> TextClassifier:
     """Two layers of width 16; without dropout a training is the same however its batches are cut."""
     keras.utils.set_random_seed(seed)
     vocabulary = small_vocabulary()
@@ -37,7 +37,7 @@ def small_classifier(dropout: float = 0.0, seed: int = 7, dtype: str = "float32"
     )
     tokenizer = ExactBertTokenizer(vocabulary, lowercase=True)
     preprocessor = TextPreprocessor(tokenizer, sequence_length=64)
-    return TextClassifier(backbone, preprocessor, labels=LABELS, dropout=dropout, dtype=dtype)
+    return TextClassifier(backbone, preprocessor, labels=LABELS, pair=pair, dropout=dropout, dtype=dtype)
 
 
 def toy_records(first: int = 0, last: int = 44) -> Records:

@@ -55,7 +55,6 @@ def main() -> None:
         gradient_clip_norm=0.5,
         xla=arguments.xla,
         mixed_precision=arguments.mixed_precision,
-        tensorboard=False,
         checkpoint_every=1000,
     )
     with tempfile.TemporaryDirectory() as folder:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +20,7 @@ from bert_tf.evaluation.inference import evaluate_records
 from bert_tf.tasks.classification import TextClassifier
 from bert_tf.training.loop import improves, train
 from bert_tf.training.run_directory import RunDirectory
+from tests.conftest import free_port
 from tests.training.small_model import small_batches, small_classifier, ten_examples_again_and_again, toy_records
 
 
@@ -174,8 +177,6 @@ def test_improves(value: float, best: float | None, more: bool, expected: bool) 
 
 
 def run_small_training(output: Path, *arguments: object, **environment: str) -> subprocess.Popen[bytes]:
-    import os
-
     script = Path(__file__).with_name("small_training.py")
     return subprocess.Popen(
         [sys.executable, str(script), str(output), *map(str, arguments)],
@@ -211,13 +212,7 @@ def test_two_devices_equal_one(
 
 
 def test_two_worker_processes_equal_one(tmp_path: Path, one_process_weights: list[np.ndarray]) -> None:
-    import json
-    import socket
-
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-    addresses = [f"127.0.0.1:{s.getsockname()[1]}" for s in sockets]
-    for s in sockets:
-        s.close()
+    addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
     outputs = [tmp_path / f"worker{index}.npz" for index in range(2)]
     processes = [
         run_small_training(
