@@ -1,11 +1,13 @@
 """A small deterministic training, run as a process of its own by the distribution tests.
 
-``python small_training.py OUTPUT.npz STRATEGY BATCH_SIZE [--logical_devices 2] [--xla] [--accumulate N]``
+``python small_training.py FOLDER STRATEGY RECIPE… [--logical_devices 2]`` trains once by each recipe, JSON such
+as ``{"xla": true}``, and writes the weights to ``FOLDER/0.npz``, ``FOLDER/1.npz`` and so on.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -15,14 +17,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("output")
+    parser.add_argument("folder", type=Path)
     parser.add_argument("strategy")
-    parser.add_argument("batch_size", type=int)
+    parser.add_argument("recipes", nargs="+", type=json.loads)
     parser.add_argument("--logical_devices", type=int, default=1)
-    parser.add_argument("--xla", action="store_true")
-    parser.add_argument("--accumulate", type=int, default=1)
-    parser.add_argument("--steps_per_call", type=int, default=1)
-    parser.add_argument("--mixed_precision", default="none")
     arguments = parser.parse_args()
 
     import tensorflow as tf
@@ -44,22 +42,15 @@ def main() -> None:
     from bert_tf.training.run_directory import RunDirectory
     from tests.training.small_model import small_batches, small_classifier
 
-    with strategy.scope():
-        task = small_classifier()
-    recipe = TrainingConfig(
-        epochs=2,
-        batch_size=arguments.batch_size,
-        gradient_accumulation_steps=arguments.accumulate,
-        steps_per_call=arguments.steps_per_call,
-        learning_rate=1e-3,
-        gradient_clip_norm=0.5,
-        xla=arguments.xla,
-        mixed_precision=arguments.mixed_precision,
-        checkpoint_every=1000,
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        train(task, small_batches(task, arguments.batch_size), recipe, RunDirectory(folder), strategy=strategy)
-    np.savez(arguments.output, *[np.asarray(keras.ops.convert_to_numpy(v)) for v in task.trainable_variables])
+    base = {"epochs": 2, "batch_size": 16, "learning_rate": 1e-3, "gradient_clip_norm": 0.5, "checkpoint_every": 1000}
+    for number, changes in enumerate(arguments.recipes):
+        with strategy.scope():
+            task = small_classifier()
+        recipe = TrainingConfig(**(base | changes))
+        with tempfile.TemporaryDirectory() as folder:
+            train(task, small_batches(task, recipe.batch_size), recipe, RunDirectory(folder), strategy=strategy)
+        weights = [keras.ops.convert_to_numpy(variable) for variable in task.trainable_variables]
+        np.savez(arguments.folder / f"{number}.npz", *weights)
 
 
 if __name__ == "__main__":
