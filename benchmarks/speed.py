@@ -46,10 +46,10 @@ from bert_tf.training.run_directory import RunDirectory
 
 PEER = Path(__file__).with_name("peers") / "huggingface_classification.py"
 ROUNDS = 5
-WORDS = (
-    "the a film story plot actor scene music director camera light end of in with and but so very quite hardly never "
-    "lovely dull brilliant boring moving empty clever tired honest false funny bleak warm cold long short"
-).split()
+VOCABULARY = """
+the a film story plot actor scene music director camera light end of in with and but so very quite hardly never lovely
+dull brilliant boring moving empty clever tired honest false funny bleak warm cold long short
+"""
 
 
 def english_rows(count: int) -> list[tuple[str, int]]:
@@ -57,7 +57,7 @@ def english_rows(count: int) -> list[tuple[str, int]]:
     choose = random.Random(1)
     rows = []
     for _ in range(count):
-        words = choose.choices(WORDS, k=min(60, 3 + int(choose.expovariate(1 / 15))))
+        words = choose.choices(VOCABULARY.split(), k=min(60, 3 + int(choose.expovariate(1 / 15))))
         rows.append((" ".join(words), int("lovely" in words or "brilliant" in words)))
     return rows
 
