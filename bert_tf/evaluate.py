@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, Field
 
 from bert_tf import command_line
+from bert_tf.atomic_file import write_atomically
 from bert_tf.errors import UserError
 
 EXAMPLES = """\
@@ -43,7 +44,7 @@ def main(argv: Sequence[str]) -> None:
 
     from bert_tf.evaluation import report
     from bert_tf.evaluation.run_evaluation import evaluate_run
-    from bert_tf.training.run_directory import RunDirectory, write_atomically
+    from bert_tf.training.run_directory import RunDirectory
 
     run = RunDirectory.open(arguments.run)
     scores = evaluate_run(

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 from typing import Any, TextIO
 
 from pydantic import BaseModel, Field
 
 from bert_tf import command_line
+from bert_tf.atomic_file import open_atomically
 from bert_tf.errors import UserError
 
 EXAMPLES = """\
@@ -82,18 +81,12 @@ def _writer(path: str | None) -> Iterator[TextIO]:
     if path is None:
         yield sys.stdout
         return
-    temporary = Path(f"{path}.tmp")
-    try:
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        file = temporary.open("w", encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"--output {path}: cannot be written ({error.strerror}).") from None
-    try:
-        with file:
-            yield file
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(open_atomically(path))
+        except OSError as error:
+            raise UserError(f"--output {path}: cannot be written ({error.strerror}).") from None
+        yield file
 
 
 if __name__ == "__main__":

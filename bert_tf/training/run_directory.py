@@ -17,6 +17,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from bert_tf.atomic_file import write_atomically
 from bert_tf.config import ExperimentConfig, load
 from bert_tf.errors import UserError
 from bert_tf.tasks import find_task
@@ -158,14 +159,6 @@ class RunDirectory:
         """Adds facts that are known at the end, such as the wall time."""
         known = json.loads(self.environment_file.read_text(encoding="utf-8"))
         write_atomically(self.environment_file, json.dumps(known | facts, indent=2, ensure_ascii=False) + "\n")
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a file so that a reader sees the old text or the new one, never half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
 
 
 def _environment(seed: int) -> dict[str, Any]:
