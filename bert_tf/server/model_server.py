@@ -111,6 +111,9 @@ class ModelServer:
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
-        return socket.create_server((host, port), backlog=512)
+        listener = socket.create_server((host, port), backlog=512)
+        # Connections inherit it; without it, head and body of an answer are 40 ms apart.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
     except OSError as error:
         raise UserError(f"--rest_api_port {port}: cannot be listened on ({error.strerror}).") from None
