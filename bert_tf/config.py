@@ -22,11 +22,13 @@ DataSpec = Annotated[list[str], BeforeValidator(_as_list)]
 """One data spec or several: a path, a glob, ``tfds:…`` or ``demo:…``; a single string becomes a list of one."""
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A part of a config; unknown keys are mistakes."""
+
     model_config = ConfigDict(extra="forbid", validate_default=True)
 
 
-class CleaningConfig(_Section):
+class CleaningConfig(Section):
     """What is removed from the records before anything else sees them. Every option reports what it did."""
 
     unicode: Literal["none", "NFC", "NFKC"] = Field("NFC", description="Unicode normalisation of the texts")
@@ -42,7 +44,7 @@ class CleaningConfig(_Section):
     )
 
 
-class DataConfig(_Section):
+class DataConfig(Section):
     """Where the records come from and how they become batches."""
 
     train: DataSpec | None = Field(None, description="training data: paths, globs, tfds:NAME or demo:NAME")
@@ -79,7 +81,7 @@ class DataConfig(_Section):
         return self
 
 
-class TrainingConfig(_Section):
+class TrainingConfig(Section):
     """The recipe. The defaults are those of Devlin et al. 2018, appendix A.3, with a clipped gradient."""
 
     epochs: int = Field(3, ge=1, description="passes over the training data")
@@ -105,7 +107,7 @@ class TrainingConfig(_Section):
     tensorboard: bool = Field(True, description="write logs/ for TensorBoard")
 
 
-class ScratchConfig(_Section):
+class ScratchConfig(Section):
     """Only for ``--backbone scratch:…``: the vocabulary of a model that starts from random weights."""
 
     vocabulary: str | None = Field(None, description="vocab.txt to use (default: learned from the training texts)")
@@ -113,26 +115,31 @@ class ScratchConfig(_Section):
     lowercase: bool = Field(True, description="lower-case and strip accents, as bert-uncased and bert-chinese do")
 
 
-class ExperimentConfig(_Section):
+class RunConfig(Section):
+    """What every run has, whatever it trains."""
+
+    output: str = Field(..., description="run directory to create")
+    seed: int = Field(42, ge=0, lt=2**31, description="seed of weights, order, dropout, splits and masks")
+    distribution: Literal["auto", "one_device", "mirrored", "multi_worker"] = Field(
+        "auto", description="auto: every GPU of this machine, or the one device there is"
+    )
+
+    def to_yaml(self) -> str:
+        """The config as YAML text that :func:`load` reads back to an equal config."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+class ExperimentConfig(RunConfig):
     """One experiment: backbone × task × data × training recipe."""
 
     task: str = Field("classification", description="what the model answers: a file of bert_tf/tasks")
     backbone: str = Field(
         ..., description="preset name, hf://…, kaggle://…, local directory, package://NAME/PATH or scratch:SIZE"
     )
-    output: str = Field(..., description="run directory to create")
-    seed: int = Field(42, ge=0, lt=2**31, description="seed of weights, order, dropout and splits")
-    distribution: Literal["auto", "one_device", "mirrored", "multi_worker"] = Field(
-        "auto", description="auto: every GPU of this machine, or the one device there is"
-    )
     data: DataConfig = Field(default_factory=DataConfig)
     head: dict[str, Any] = Field(default_factory=dict, description="options of the task: --head.dropout 0.1")
     scratch: ScratchConfig = Field(default_factory=ScratchConfig)
     training: TrainingConfig = Field(default_factory=TrainingConfig)
-
-    def to_yaml(self) -> str:
-        """The config as YAML text that :func:`load` reads back to an equal config."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
 def read_yaml(path: str | Path) -> tuple[dict[str, Any], dict[str, int]]:
@@ -220,7 +227,7 @@ def _explain(problem: Any, file: str | None, lines: Mapping[str, int], flag_pref
     return f"{where}: {message[0].lower()}{message[1:]}, not {problem['input']!r}."
 
 
-def load(path: str | Path, schema: type[ExperimentConfig] = ExperimentConfig) -> ExperimentConfig:
+def load(path: str | Path, schema: type[Config]) -> Config:
     """Reads and validates a config file.
 
     Raises:

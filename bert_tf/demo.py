@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bert_tf import command_line
-from bert_tf.config import load
+from bert_tf.config import ExperimentConfig, load
 from bert_tf.errors import UserError
 
 CONFIG = Path(__file__).parents[1] / "configs" / "demo_zh_reviews.yaml"
@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> None:
         raise UserError(f"{CONFIG} is missing: run the demo from a clone of the repository.")
 
     started = time.monotonic()
-    config = load(CONFIG)
+    config = load(CONFIG, ExperimentConfig)
 
     def step(number: int, title: str) -> None:
         print(f"\n[{number}/5] {title}  ({time.monotonic() - started:.0f} s)", flush=True)

@@ -20,7 +20,7 @@ def test_what_is_written_reads_back_equal(tmp_path: Path) -> None:
     )
     path = tmp_path / "config.yaml"
     path.write_text(config.to_yaml(), encoding="utf-8")
-    assert load(path) == config
+    assert load(path, ExperimentConfig) == config
     assert config.data.train == ["训练.tsv"]
     assert "训练.tsv" in path.read_text(encoding="utf-8")
 
@@ -51,7 +51,7 @@ def test_mistakes_name_file_and_line(tmp_path: Path, text: str, message: str) ->
     path = tmp_path / "x.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(UserError) as caught:
-        load(path)
+        load(path, ExperimentConfig)
     assert message in str(caught.value)
 
 
@@ -63,4 +63,4 @@ def test_every_mistake_is_named_at_once() -> None:
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "configs").glob("*.yaml")), ids=lambda path: path.stem)
 def test_shipped_configs_are_valid(path: Path) -> None:
-    assert load(path).output.startswith("runs/")
+    assert load(path, ExperimentConfig).output.startswith("runs/")

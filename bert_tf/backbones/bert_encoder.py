@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import keras_hub
 
+from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
+
 ACTIVATIONS = {
     "gelu": lambda x: keras.activations.gelu(x, approximate=False),
     "gelu_new": lambda x: keras.activations.gelu(x, approximate=True),
@@ -43,3 +45,7 @@ class BertEncoder(keras_hub.models.BertBackbone):
     def get_config(self) -> dict[str, Any]:
         own = {"hidden_act": self.hidden_act, "layer_norm_epsilon": self.layer_norm_epsilon}
         return {**super().get_config(), **own}
+
+
+# KerasHub finds a preset's tokeniser by the class of its backbone.
+ExactBertTokenizer.backbone_cls = BertEncoder

@@ -13,7 +13,6 @@ from bert_tf.backbones.loading import load_backbone
 from bert_tf.config import ExperimentConfig, validate
 from bert_tf.data.batching import LabelledRows, TrainingBatches
 from bert_tf.data.splits import Splits, open_splits
-from bert_tf.errors import UserError
 from bert_tf.evaluation.inference import build_predict, evaluate_records
 from bert_tf.tasks import find_task
 from bert_tf.training.loop import train
@@ -21,19 +20,6 @@ from bert_tf.training.run_directory import RunDirectory
 from bert_tf.training.strategy import build_strategy, check_batch_size, describe_strategy, is_chief
 
 logger = logging.getLogger("bert_tf")
-
-_MAY_CHANGE_ON_RESUME = {
-    "output",
-    "distribution",
-    "training.checkpoint_every",
-    "training.checkpoints_to_keep",
-    "training.steps_per_call",
-    "training.tensorboard",
-    "training.xla",
-    "training.evaluation_batch_size",
-    "training.gradient_accumulation_steps",
-    "training.early_stopping_patience",
-}
 
 
 def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDirectory:
@@ -53,9 +39,7 @@ def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDire
     check_batch_size(strategy, recipe.batch_size, recipe.gradient_accumulation_steps)
     task_class = find_task(config.task)
     options = validate(task_class.Options, config.head, flag_prefix="head.")
-    RunDirectory(config.output).check_startable(resume)
-    if resume:
-        _check_same(config)
+    RunDirectory(config.output).check_startable(config, resume)
 
     started = time.monotonic()
     splits = open_splits(
@@ -135,23 +119,3 @@ def _texts(splits: Splits, columns: tuple[str, ...]) -> Iterator[str]:
         for column in columns:
             if column in row.values:
                 yield row.values[column]
-
-
-def _check_same(config: ExperimentConfig) -> None:
-    """A resumed run must see the same batches and the same schedule, or its result means nothing."""
-    run = RunDirectory(config.output)
-    if not run.config_file.exists():
-        return
-    old, new = (dict(_flat(c.model_dump(mode="json"))) for c in (run.config(), config))
-    changed = [key for key in new if old.get(key) != new[key] and key not in _MAY_CHANGE_ON_RESUME]
-    if changed:
-        differences = "; ".join(f"--{key} was {old.get(key)!r}, is {new[key]!r}" for key in changed)
-        raise UserError(f"--resume: the run in {run.path} began with another config: {differences}.")
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, dict) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value

@@ -12,13 +12,12 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import tensorflow as tf
 
 from bert_tf.config import TrainingConfig
-from bert_tf.data.batching import TrainingBatches
 from bert_tf.errors import UserError
 from bert_tf.tasks.task import TextTask
 from bert_tf.training.checkpoint import Checkpoints, Progress
@@ -30,9 +29,24 @@ from bert_tf.training.strategy import check_batch_size, distribute, is_chief
 logger = logging.getLogger("bert_tf")
 
 
+class Batches(Protocol):
+    """What the loop asks of its data; ``data.batching`` and ``pretraining.batches`` provide it.
+
+    Attributes:
+        batch_size: rows of every batch, over all devices.
+        steps_per_epoch: batches of an epoch.
+    """
+
+    batch_size: int
+    steps_per_epoch: int
+
+    def epoch(self, epoch: int, skip: int = 0) -> tf.data.Dataset:
+        """``(features, targets, weights (batch,) float32)`` of one epoch from batch ``skip`` on."""
+
+
 def train(
     task: TextTask,
-    batches: TrainingBatches,
+    batches: Batches,
     recipe: TrainingConfig,
     run: RunDirectory,
     *,

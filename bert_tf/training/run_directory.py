@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,25 @@ from typing import Any
 import tensorflow as tf
 
 from bert_tf.atomic_file import write_atomically
-from bert_tf.config import ExperimentConfig, load
+from bert_tf.config import ExperimentConfig, RunConfig, load
 from bert_tf.errors import UserError
 from bert_tf.tasks import find_task
 from bert_tf.tasks.task import TextTask
 
 EXAMPLES_KEPT = 32
+
+_MAY_CHANGE_ON_RESUME = {
+    "output",
+    "distribution",
+    "training.checkpoint_every",
+    "training.checkpoints_to_keep",
+    "training.steps_per_call",
+    "training.tensorboard",
+    "training.xla",
+    "training.evaluation_batch_size",
+    "training.gradient_accumulation_steps",
+    "training.early_stopping_patience",
+}
 
 _PACKAGES = ("tensorflow", "tensorflow-text", "keras", "keras-hub", "numpy", "scikit-learn")
 
@@ -46,11 +59,14 @@ class RunDirectory:
         self.examples_file = self.path / "examples.jsonl"
         self.environment_file = self.path / "environment.json"
 
-    def check_startable(self, resume: bool) -> None:
+    def check_startable(self, config: RunConfig, resume: bool) -> None:
         """Checks, before anything costs time, that a run may write here.
 
+        A resumed run must see the same batches and the same schedule, or its result means nothing.
+
         Raises:
-            UserError: the directory already holds a run and ``resume`` is off, or the path is a file.
+            UserError: the directory already holds a run and ``resume`` is off or the config is another, or the path is
+                a file.
         """
         if self.config_file.exists() and not resume:
             raise UserError(
@@ -59,9 +75,16 @@ class RunDirectory:
             )
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"--output {self.path}: this is a file, not a directory.")
+        if self.config_file.exists():
+            values = (c.model_dump(mode="json") for c in (load(self.config_file, type(config)), config))
+            old, new = (dict(_flat(value)) for value in values)
+            changed = [key for key in new if old.get(key) != new[key] and key not in _MAY_CHANGE_ON_RESUME]
+            if changed:
+                differences = "; ".join(f"--{key} was {old.get(key)!r}, is {new[key]!r}" for key in changed)
+                raise UserError(f"--resume: the run in {self.path} began with another config: {differences}.")
 
     @classmethod
-    def create(cls, config: ExperimentConfig) -> RunDirectory:
+    def create(cls, config: RunConfig) -> RunDirectory:
         """Makes the directory and writes the resolved config and the environment.
 
         Raises:
@@ -96,7 +119,7 @@ class RunDirectory:
 
     def config(self) -> ExperimentConfig:
         """The resolved config of the run."""
-        return load(self.config_file)
+        return load(self.config_file, ExperimentConfig)
 
     def load_model(self) -> TextTask:
         """Loads the best epoch's model, computing in float32."""
@@ -159,6 +182,14 @@ class RunDirectory:
         """Adds facts that are known at the end, such as the wall time."""
         known = json.loads(self.environment_file.read_text(encoding="utf-8"))
         write_atomically(self.environment_file, json.dumps(known | facts, indent=2, ensure_ascii=False) + "\n")
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
 
 
 def _environment(seed: int) -> dict[str, Any]:

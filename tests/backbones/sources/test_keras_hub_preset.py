@@ -11,6 +11,7 @@ import pytest
 
 from bert_tf.backbones.loading import load_backbone
 from bert_tf.errors import UserError
+from bert_tf.tasks.classification import TextClassifier
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 from tests.training.small_model import small_classifier, small_vocabulary
 
@@ -35,11 +36,18 @@ def test_local_preset(preset: Path) -> None:
     assert loaded.tokenizer.get_vocabulary() == small_vocabulary()
 
 
-def test_saved_task_is_a_backbone_too(tmp_path: Path) -> None:
-    """``runs/x/model`` as the backbone of the next run."""
+@pytest.mark.parametrize("own_encoder", [False, True])
+def test_saved_task_is_a_backbone_too(tmp_path: Path, own_encoder: bool) -> None:
+    """``runs/x/model`` as the backbone of the next run, whatever its own backbone was."""
     task = small_classifier()
+    if own_encoder:
+        loaded = load_backbone("scratch:tiny", texts=lambda: ["good", "bad"])
+        task = TextClassifier.create(loaded, sequence_length=16, labels=["a", "b"])
     task.save_to_preset(str(tmp_path))
     loaded = load_backbone(str(tmp_path))
+    assert isinstance(loaded.tokenizer, ExactBertTokenizer)
+    assert loaded.tokenizer.get_vocabulary() == task.preprocessor.tokenizer.get_vocabulary()
+    assert type(loaded.backbone) is type(task.backbone)
     for a, b in zip(loaded.backbone.get_weights(), task.backbone.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 

@@ -1,0 +1,45 @@
+"""``python -m bert_tf.pretrain``: trains a BERT on raw text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bert_tf import command_line
+from bert_tf.config import merge, read_yaml, validate
+from bert_tf.pretraining.config import PretrainingConfig
+
+EXAMPLES = """\
+  python -m bert_tf.pretrain --backbone scratch:mini --data corpus/*.txt --output runs/pretrained
+  python -m bert_tf.pretrain --backbone scratch:mini --data corpus.jsonl --corpus.objective mlm --masking.unit word \\
+      --scratch.vocabulary vocab.txt --output runs/pretrained
+  python -m bert_tf.pretrain --backbone bert_base_zh --data domain/*.txt --output runs/domain
+  python -m bert_tf.pretrain --config runs/pretrained/config.yaml --resume
+  python -m bert_tf.train    --backbone runs/pretrained/model --data.train train.tsv --output runs/x"""
+
+
+def main(argv: Sequence[str]) -> None:
+    """Reads ``--config`` and the flags over it, pre-trains, and writes the run directory."""
+    parser = command_line.ArgumentParser(command="pretrain", description="Pre-train BERT.", examples=EXAMPLES)
+    parser.add_argument("--config", metavar="FILE", help="YAML config; flags win over it")
+    parser.add_argument("--resume", action="store_true", help="continue a run from its last checkpoint")
+    command_line.add_config_flags(parser, PretrainingConfig, argv)
+    arguments = parser.parse_args(argv)
+    command_line.start_logging(arguments.quiet)
+
+    values, lines = read_yaml(arguments.config) if arguments.config else ({}, {})
+    flags = command_line.config_values(arguments, PretrainingConfig)
+    given = {name for name, value in vars(arguments).items() if value is not None}
+    config = validate(
+        PretrainingConfig,
+        merge(values, flags),
+        file=arguments.config,
+        lines={key: line for key, line in lines.items() if key not in given},
+    )
+
+    from bert_tf.pretraining.experiment import run_pretraining  # TensorFlow loads only once the flags are right
+
+    run_pretraining(config, resume=arguments.resume)
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,1 @@
+"""Pre-training: text to examples, masking policies, the pre-training model."""

@@ -1,0 +1,60 @@
+"""The typed config of a pre-training run."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from bert_tf.config import DataSpec, RunConfig, ScratchConfig, Section, TrainingConfig
+
+
+class CorpusConfig(Section):
+    """How texts become examples."""
+
+    objective: Literal["nsp", "sop", "mlm"] = Field(
+        "nsp", description="beside masked tokens: next sentence (BERT), sentence order (ALBERT), nothing (RoBERTa)"
+    )
+    packing: bool = Field(True, description="mlm: fill every example with several documents (else one document each)")
+    short_sequence_ratio: float = Field(
+        0.1, ge=0, le=1, description="share of nsp and sop examples that are shorter on purpose"
+    )
+    duplicates: int = Field(1, ge=1, description="times that the corpus is cut into examples, each time otherwise")
+    segmenter: Literal["none", "rjieba"] = Field(
+        "none", description="marks Chinese words, for whole-word masking (rjieba: pip install 'bert-tf[chinese]')"
+    )
+    shards: int = Field(8, ge=1, description="files that the examples are written to")
+
+
+class MaskingConfig(Section):
+    """What is hidden from the model."""
+
+    unit: Literal["token", "word", "ngram", "span"] = Field(
+        "token", description="what is masked as a whole: BERT, whole-word BERT, MacBERT, SpanBERT"
+    )
+    rate: float = Field(0.15, gt=0, lt=1, description="share of the tokens that are to be predicted")
+    mask_ratio: float = Field(0.8, ge=0, le=1, description="of these, the share that [MASK] replaces")
+    random_ratio: float = Field(0.1, ge=0, le=1, description="of these, the share that a random token replaces")
+
+
+class PretrainingRecipe(TrainingConfig):
+    """The training section, with defaults for pre-training."""
+
+    epochs: int = Field(10, ge=1, description="passes over the examples, masked anew each time")
+    batch_size: int = Field(64, ge=1, description="examples per weight update, over all devices")
+    learning_rate: float = Field(1e-4, gt=0, description="peak learning rate")
+
+
+class PretrainingConfig(RunConfig):
+    """One pre-training run: backbone × corpus × masking × training recipe."""
+
+    backbone: str = Field(..., description="scratch:SIZE, or any backbone whose pre-training goes on")
+    data: DataSpec = Field(..., description="text: paths, globs, tfds:NAME or demo:NAME")
+    columns: dict[str, str] = Field(default_factory=dict, description="--columns.text NAME: the column to read")
+    validation: DataSpec | None = Field(None, description="held-out text (default: a share of --data)")
+    validation_ratio: float = Field(0.02, ge=0, lt=1, description="share of the documents held out, by their hash")
+    sequence_length: int = Field(128, ge=8, description="length of an example in tokens")
+    corpus: CorpusConfig = Field(default_factory=CorpusConfig)
+    masking: MaskingConfig = Field(default_factory=MaskingConfig)
+    scratch: ScratchConfig = Field(default_factory=ScratchConfig)
+    training: PretrainingRecipe = Field(default_factory=PretrainingRecipe)

@@ -1,0 +1,191 @@
+"""One pre-training run from its config to its run directory."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from bert_tf.backbones.loading import LoadedBackbone, load_backbone
+from bert_tf.data.records import Records
+from bert_tf.data.sources import open_records
+from bert_tf.errors import UserError
+from bert_tf.pretraining.batches import PretrainingBatches
+from bert_tf.pretraining.config import PretrainingConfig
+from bert_tf.pretraining.documents import is_held_out, load_segmenter, read_documents, tokenize_documents
+from bert_tf.pretraining.example_files import Description, read_description, write_examples
+from bert_tf.pretraining.examples import Example, ExampleBuilder
+from bert_tf.pretraining.masking import Masker
+from bert_tf.pretraining.pretrainer import BertPretrainer
+from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
+from bert_tf.tokenization.text_preprocessor import TextPreprocessor
+from bert_tf.training.loop import train
+from bert_tf.training.run_directory import RunDirectory
+from bert_tf.training.strategy import build_strategy, check_batch_size, describe_strategy, is_chief
+
+logger = logging.getLogger("bert_tf")
+
+_VALIDATION_MASKS = 977
+"""Seed of the masks of held-out examples: the same in every epoch and every run."""
+
+
+def run_pretraining(config: PretrainingConfig, *, resume: bool = False) -> RunDirectory:
+    """Pre-trains what ``config`` describes and returns the run directory.
+
+    The examples are written to ``examples/`` in the run directory first, the training reads them from there. The model
+    is saved as a KerasHub preset: ``--backbone RUN/model`` takes it for fine-tuning or for further pre-training.
+
+    Args:
+        config: the run.
+        resume: continue a run that stopped; starts one if there is none.
+
+    Raises:
+        UserError: anything in the config, the text or the backbone that the user can put right.
+        KeyboardInterrupt: stopped by a signal; the run can be resumed.
+    """
+    strategy = build_strategy(config.distribution)
+    keras.utils.set_random_seed(config.seed)
+    recipe = config.training
+    check_batch_size(strategy, recipe.batch_size, recipe.gradient_accumulation_steps)
+    run = RunDirectory(config.output)
+    run.check_startable(config, resume)
+
+    started = time.monotonic()
+    dtype = "float32" if recipe.mixed_precision == "none" else f"mixed_{recipe.mixed_precision}"
+    with strategy.scope():
+        loaded = load_backbone(
+            config.backbone,
+            texts=lambda: _texts(config, held_out=False),
+            scratch=config.scratch,
+            sequence_length=config.sequence_length,
+            seed=config.seed,
+            dtype=dtype,
+        )
+        if not isinstance(loaded.tokenizer, ExactBertTokenizer):
+            raise UserError(f"--backbone {config.backbone}: only BERT backbones are pre-trained.")
+        keras.utils.set_random_seed(config.seed)
+        preprocessor = TextPreprocessor(loaded.tokenizer, sequence_length=config.sequence_length)
+        task = BertPretrainer(loaded.backbone, preprocessor, pair=config.corpus.objective != "mlm", dtype=dtype)
+    logger.info("backbone: %s", loaded.source)
+    logger.info("distribution: %s", describe_strategy(strategy))
+
+    if is_chief(strategy):
+        run = RunDirectory.create(config)
+    folders = {name: run.path / "examples" / name for name in ("train", "validation")}
+    if is_chief(strategy):
+        for name, folder in folders.items():
+            _prepare(config, loaded, folder, held_out=name == "validation")
+    masker = build_masker(config, loaded.tokenizer)
+    batches = PretrainingBatches(folders["train"], masker, recipe.batch_size, seed=config.seed)
+    logger.info(
+        "training on %d examples (%d tokens, %.1f %% padding): %d epochs of %d batches",
+        batches.examples,
+        batches.tokens,
+        100 * (1 - batches.tokens / (batches.examples * config.sequence_length)),
+        recipe.epochs,
+        batches.steps_per_epoch,
+    )
+    validate = None
+    if read_description(folders["validation"]) is not None:
+        held_out = PretrainingBatches(
+            folders["validation"], masker, recipe.evaluation_batch_size, seed=_VALIDATION_MASKS, shuffle=False
+        )
+        validate = build_validation(task, held_out)
+    end = train(task, batches, recipe, run, validate=validate, resume=resume, strategy=strategy)
+    if is_chief(strategy):
+        seconds = sum(line["seconds"] for line in run.metrics())
+        rate = batches.tokens * len(run.metrics()) / seconds if seconds else 0.0
+        run.add_to_environment(
+            wall_seconds=round(time.monotonic() - started, 1), steps=end.step, tokens_per_second=round(rate)
+        )
+        logger.info("%.0f tokens/s; the model is in %s", rate, run.model)
+    return run
+
+
+def build_masker(config: PretrainingConfig, tokenizer: ExactBertTokenizer) -> Masker:
+    """The masks that a config and a vocabulary decide."""
+    special = {tokenizer.token_to_id(token) for token in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")}
+    return Masker(
+        config.masking,
+        config.sequence_length,
+        mask_id=tokenizer.mask_token_id,
+        pad_id=tokenizer.pad_token_id,
+        special_ids=tuple(sorted(special)),
+        vocabulary_size=tokenizer.vocabulary_size(),
+    )
+
+
+def build_validation(task: BertPretrainer, batches: PretrainingBatches) -> Callable[[], dict[str, float]]:
+    """Returns a function that scores the task on held-out examples, each time with the same masks."""
+
+    @tf.function(reduce_retracing=True)
+    def score(features: Any, targets: tf.Tensor, weights: tf.Tensor) -> dict[str, tf.Tensor]:
+        return task.score(targets, weights, task(features, training=False))
+
+    def validate() -> dict[str, float]:
+        sums: dict[str, float] = {}
+        for features, targets, weights in batches.epoch(0):
+            for name, value in score(features, targets, weights).items():
+                sums[name] = sums.get(name, 0.0) + float(value)
+        return task.metrics_of(sums)
+
+    return validate
+
+
+def _prepare(config: PretrainingConfig, loaded: LoadedBackbone, folder: Path, *, held_out: bool) -> None:
+    """Writes the examples of one part, unless a run that is resumed has them already."""
+    made_from: dict[str, object] = {
+        "data": config.validation if held_out and config.validation else config.data,
+        "held_out": held_out,
+        "sequence_length": config.sequence_length,
+        "seed": config.seed,
+        **config.corpus.model_dump(mode="json"),
+    }
+    known = read_description(folder)
+    if known is not None and known.made_from == made_from:
+        return
+    builder = ExampleBuilder(
+        config.corpus.objective,
+        config.sequence_length,
+        loaded.tokenizer.cls_token_id,
+        loaded.tokenizer.sep_token_id,
+        config.corpus.packing,
+        config.corpus.short_sequence_ratio,
+    )
+    segmenter = load_segmenter(config.corpus.segmenter)
+    documents = list(tokenize_documents(_texts(config, held_out=held_out), loaded.tokenizer, segmenter))
+
+    def examples() -> Iterator[Example]:
+        # Held-out examples are cut once: their number decides nothing.
+        for round_ in range(1 if held_out else config.corpus.duplicates):
+            yield from builder.build(documents, config.seed + round_)
+
+    if held_out and not documents:
+        return
+    shards = 1 if held_out else config.corpus.shards
+    made: Description = write_examples(folder, examples(), shards=shards, made_from=made_from)
+    logger.info("%s: %d documents, %d examples", folder.name, len(documents), made.examples)
+    if not made.examples and not held_out:
+        raise UserError(f"{' '.join(config.data)}: the text is too short for a single example.")
+
+
+def _texts(config: PretrainingConfig, *, held_out: bool) -> Iterator[str]:
+    """The documents to train on, or those that are held out."""
+    if held_out and config.validation:
+        yield from read_documents(_open(config, config.validation))
+        return
+    ratio = 0.0 if config.validation else config.validation_ratio
+    for text in read_documents(_open(config, config.data)):
+        if is_held_out(text, ratio, config.seed) == held_out:
+            yield text
+
+
+def _open(config: PretrainingConfig, specs: list[str]) -> Records:
+    return open_records(
+        specs, columns=config.columns, required=("text",), text_columns=("text",), columns_flag="--columns"
+    )

@@ -1,0 +1,153 @@
+"""A whole pre-training run on text that can be learned: its loss, its files, its end after a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from bert_tf.backbones.loading import load_backbone
+from bert_tf.errors import UserError
+from bert_tf.pretraining.config import PretrainingConfig
+from bert_tf.pretraining.experiment import run_pretraining
+from bert_tf.pretraining.pretrainer import BertPretrainer
+from bert_tf.training.run_directory import RunDirectory
+from tests.conftest import REPOSITORY, Command
+
+LETTERS = "abcdefghijklmnopqrst"
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Letters in the order of the alphabet from a random start: neighbours tell every one of them."""
+    choose = random.Random(5)
+    documents = []
+    for _ in range(300):
+        start = choose.randrange(20)
+        sentences = [" ".join(LETTERS[(start + i + 8 * k) % 20] for i in range(8)) for k in range(4)]
+        documents.append("\n".join(sentences))
+    path = tmp_path_factory.mktemp("corpus") / "corpus.txt"
+    path.write_text("\n\n".join(documents) + "\n", encoding="utf-8")
+    return path
+
+
+def config(text: Path, output: Path, **changes: Any) -> PretrainingConfig:
+    training = {"epochs": 6, "batch_size": 16, "learning_rate": 2e-3, "tensorboard": False, "checkpoint_every": 10}
+    values = {
+        "backbone": "scratch:tiny",
+        "data": str(text),
+        "output": str(output),
+        "sequence_length": 24,
+        "validation_ratio": 0.1,
+        "scratch": {"vocabulary_size": 200},
+        "corpus": {"objective": "sop", "shards": 2},
+    }
+    return PretrainingConfig(**(values | changes | {"training": training | changes.get("training", {})}))
+
+
+@pytest.fixture(scope="session")
+def pretrained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    return run_pretraining(config(corpus, tmp_path_factory.mktemp("runs") / "pretrained"))
+
+
+def test_loss_falls_below_the_entropy_of_the_unigrams(pretrained: RunDirectory, corpus: Path) -> None:
+    counts = Counter(corpus.read_text().split())
+    shares = np.array(list(counts.values())) / sum(counts.values())
+    entropy = -np.sum(shares * np.log(shares))
+    last = pretrained.metrics()[-1]
+    assert last["val_mlm_loss"] < 0.5 * entropy
+    assert last["val_perplexity"] == pytest.approx(np.exp(last["val_mlm_loss"]))
+    assert last["val_mlm_accuracy"] > 0.5
+    assert 0 <= last["val_pair_accuracy"] <= 1
+
+
+def test_the_model_is_the_backbone_of_the_next_run(pretrained: RunDirectory, corpus: Path, tmp_path: Path) -> None:
+    loaded = load_backbone(str(pretrained.model))
+    task = BertPretrainer.from_preset(str(pretrained.model))
+    for a, b in zip(loaded.backbone.get_weights(), task.backbone.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    further = run_pretraining(
+        config(corpus, tmp_path / "further", backbone=str(pretrained.model), training={"epochs": 1})
+    )
+    # The masked-token head starts anew; the encoder does not.
+    assert further.metrics()[0]["val_mlm_loss"] < pretrained.metrics()[0]["val_mlm_loss"]
+
+
+def test_held_out_documents_are_in_no_training_example(pretrained: RunDirectory) -> None:
+    found = {
+        name: json.loads((pretrained.path / "examples" / name / "description.json").read_text())
+        for name in ("train", "validation")
+    }
+    assert found["train"]["examples"] > 5 * found["validation"]["examples"] > 0
+    assert found["train"]["made_from"]["held_out"] is False
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"corpus": {"objective": "mlm"}, "masking": {"unit": "span"}},
+        {"corpus": {"objective": "nsp", "duplicates": 2}, "masking": {"unit": "word"}, "validation_ratio": 0.0},
+    ],
+)
+def test_other_objectives_train(corpus: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
+    run = run_pretraining(config(corpus, tmp_path / "run", **changes, training={"epochs": 1, "batch_size": 64}))
+    (line,) = run.metrics()
+    assert ("val_mlm_loss" in line) == ("validation_ratio" not in changes)
+    assert "val_pair_accuracy" not in line
+    assert np.isfinite(line["loss"])
+
+
+def test_sigkill_and_resume_end_with_the_same_weights(corpus: Path, tmp_path: Path, command: Command) -> None:
+    def flags(name: str) -> list[str]:
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(config(corpus, tmp_path / name, training={"epochs": 2}).to_yaml())
+        return ["--config", str(path)]
+
+    whole = command("pretrain", *flags("whole"))
+    assert whole.returncode == 0, whole.stderr
+    argv = [sys.executable, "-m", "bert_tf.pretrain", *flags("cut")]
+    process = subprocess.Popen(argv, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
+    while not (tmp_path / "cut" / "checkpoints" / "checkpoint").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    again = command("pretrain", *flags("cut"), "--resume")
+    assert again.returncode == 0, again.stderr
+    assert "resuming at epoch" in again.stderr
+    expected, found = (BertPretrainer.from_preset(str(tmp_path / name / "model")) for name in ("whole", "cut"))
+    for a, b in zip(expected.get_weights(), found.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_heads_are_those_of_bert(pretrained: RunDirectory) -> None:
+    """The masked-token head reads the token embedding backwards: no second matrix."""
+    task = BertPretrainer.from_preset(str(pretrained.model))
+    shapes = [tuple(variable.shape) for variable in task.trainable_variables]
+    size = task.backbone.vocabulary_size
+    assert shapes.count((size, 128)) == 1
+    assert (size,) in shapes
+    keras.utils.clear_session()
+
+
+def test_mistakes_are_named(corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").write_text("\n\n")
+    with pytest.raises(UserError, match="the texts are empty"):
+        run_pretraining(config(tmp_path / "empty.txt", tmp_path / "a"))
+    with pytest.raises(UserError, match=r"nothing\.txt: there is no such file"):
+        run_pretraining(config(tmp_path / "nothing.txt", tmp_path / "b"))
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "config.yaml").write_text("x")
+    with pytest.raises(UserError, match="--output .*: there is already a run"):
+        run_pretraining(config(corpus, tmp_path / "c"))
