@@ -19,6 +19,16 @@ EXAMPLES = """\
   python -m bert_tf.predict --run runs/x --data in.jsonl --output out.jsonl"""
 
 
+INPUTS = {
+    "text": "one text, instead of --data",
+    "text_pair": "the second text of a pair, beside --text",
+    "question": "a question, beside --context",
+    "context": "the text that answers --question",
+    "choices": "the answers to choose from, beside --text",
+}
+"""One record on the command line: a flag for each column that some task reads."""
+
+
 class Flags(BaseModel):
     """The flags that are made like a config's."""
 
@@ -29,15 +39,17 @@ def main(argv: Sequence[str]) -> None:
     """Writes one JSON line per record, in order: the record's own columns and ``prediction``."""
     parser = command_line.ArgumentParser(command="predict", description="Answer texts.", examples=EXAMPLES)
     parser.add_argument("--run", required=True, metavar="DIR", help="run directory")
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--text", help="one text")
-    source.add_argument("--data", nargs="+", metavar="SPEC", help="data specs; labels are not needed")
-    parser.add_argument("--text_pair", help="the second text of a pair, beside --text")
+    parser.add_argument("--data", nargs="+", metavar="SPEC", help="data specs; labels are not needed")
+    for name, help_text in INPUTS.items():
+        parser.add_argument(f"--{name}", nargs="+" if name == "choices" else None, help=help_text)
     parser.add_argument("--output", metavar="FILE", help="JSONL file [stdout]; written whole or not at all")
     parser.add_argument("--batch_size", type=int, metavar="N", help="largest batch [the run's]")
     command_line.add_config_flags(parser, Flags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
+    given = {name: getattr(arguments, name) for name in INPUTS if getattr(arguments, name) is not None}
+    if bool(arguments.data) == bool(given):
+        raise UserError("Give either --data, or one record, such as --text.")
     if arguments.batch_size is not None and arguments.batch_size < 1:
         raise UserError(f"--batch_size must be at least 1, not {arguments.batch_size}.")
 
@@ -55,14 +67,13 @@ def main(argv: Sequence[str]) -> None:
         columns = command_line.config_values(arguments, Flags).get("columns", {})
         records = open_evaluation_data(config.data, task, arguments.data, columns, labelled=False)
     else:
-        values = {"text": arguments.text, "text_pair": arguments.text_pair}
-        missing = [name for name in task.input_columns() if values.get(name) is None]
-        if missing:
-            raise UserError(f"--{missing[0]} is required: this model reads {' and '.join(task.input_columns())}.")
-        if arguments.text_pair is not None and not task.pair:
-            raise UserError("--text_pair: this model reads single texts.")
-        row = Row("--text", 1, {name: values[name] for name in task.input_columns()})
-        records = Records("--text", lambda: iter([row]))
+        needed = task.input_columns()
+        if missing := [name for name in needed if name not in given]:
+            raise UserError(f"--{missing[0]} is required: this model reads {' and '.join(needed)}.")
+        if surplus := [name for name in given if name not in needed]:
+            raise UserError(f"--{surplus[0]}: this model reads {' and '.join(needed)} only.")
+        row = Row(f"--{needed[0]}", 1, {name: given[name] for name in needed})
+        records = Records(row.file, lambda: iter([row]))
 
     answers = answer_records(task, records, batch_size=arguments.batch_size or config.training.evaluation_batch_size)
     bar = tqdm(answers, unit="record", disable=arguments.quiet or not sys.stderr.isatty() or not arguments.data)

@@ -11,7 +11,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -27,9 +27,10 @@ Features = Mapping[str, tf.Tensor]
 class Encoder(Protocol):
     """What batching needs of a task (:class:`bert_tf.tasks.task.TextTask`)."""
 
-    target_dtype: tf.DType
+    target_signature: ClassVar[tf.TypeSpec]
+    windowed: ClassVar[bool]
 
-    def input_columns(self) -> tuple[str, ...]: ...
+    def input_specs(self) -> dict[str, tf.TensorSpec]: ...
 
     def target(self, row: Row) -> Any | None: ...
 
@@ -37,7 +38,15 @@ class Encoder(Protocol):
 
     def encode(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]: ...
 
+    def encode_training(
+        self, columns: Mapping[str, tf.Tensor], targets: Any
+    ) -> tuple[dict[str, tf.RaggedTensor], Any]: ...
+
     def pad(self, encoded: Mapping[str, tf.RaggedTensor], multiple_of: int = 1) -> dict[str, tf.Tensor]: ...
+
+    def pad_training(
+        self, encoded: Mapping[str, tf.RaggedTensor], targets: Any, multiple_of: int = 1
+    ) -> tuple[dict[str, tf.Tensor], Any]: ...
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,7 @@ class TrainingBatches:
     """Global batches of one size, epoch by epoch.
 
     Every batch has exactly ``batch_size`` rows: the last one is filled up with rows of weight 0, so that shapes and
-    the number of replicas never meet a remainder.
+    the number of replicas never meet a remainder. A row is a record, or a window of one where the task cuts windows.
 
     Args:
         rows: labelled records.
@@ -99,7 +108,7 @@ class TrainingBatches:
         self.shuffle_buffer = shuffle_buffer
         self.length_bucketing = length_bucketing
         self.multiple_of = multiple_of
-        self.examples = rows.count()
+        self.examples = self._count_windows() if rows.encoder.windowed else rows.count()
         self.steps_per_epoch = math.ceil(self.examples / batch_size)
 
     def epoch(self, epoch: int, skip: int = 0) -> tf.data.Dataset:
@@ -109,49 +118,57 @@ class TrainingBatches:
             epoch: from 0; every epoch has its own order.
             skip: batches at the start that were already used.
         """
-        columns = self.rows.encoder.input_columns()
-        dataset = _rows_dataset(lambda: iter(self.rows), columns, self.rows.encoder.target_dtype)
+        encoder = self.rows.encoder
+        dataset = _rows_dataset(lambda: iter(self.rows), encoder)
         buffer = min(self.shuffle_buffer, self.examples)
         dataset = dataset.unbatch().shuffle(buffer, seed=self.seed + epoch, reshuffle_each_iteration=False)
-        dataset = dataset.batch(self.batch_size * WINDOW_BATCHES).enumerate()
-        dataset = dataset.map(self._encode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        dataset = dataset.prefetch(1)
+        dataset = _batch(dataset, self.batch_size * WINDOW_BATCHES, encoder)
+        dataset = dataset.map(encoder.encode_training, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        if encoder.windowed:
+            dataset = dataset.unbatch().batch(self.batch_size * WINDOW_BATCHES)
+        dataset = dataset.prefetch(1).enumerate()
         seed = self.seed + 7919 * (epoch + 1)
-        dataset = dataset.flat_map(lambda *window: self._cut(seed, *window))
+        dataset = dataset.flat_map(lambda number, window: self._cut(seed, number, *window))
         return dataset.skip(skip).prefetch(8)
 
-    def _encode(self, window: tf.Tensor, rows: tuple[Features, tf.Tensor]) -> tuple[Any, ...]:
-        columns, targets = rows
-        encoded = self.rows.encoder.encode(columns)
-        order = _length_order(encoded) if self.length_bucketing else tf.range(tf.shape(targets)[0])
-        return window, encoded, targets, order
+    def _count_windows(self) -> int:
+        encoder = self.rows.encoder
+        chunks = _rows_dataset(lambda: iter(self.rows), encoder).map(encoder.encode_training)
+        return sum(int(_row_count(encoded)) for encoded, _ in chunks)
 
     def _cut(
-        self, seed: int, window: tf.Tensor, encoded: Mapping[str, tf.RaggedTensor], targets: tf.Tensor, order: tf.Tensor
+        self, seed: int, window: tf.Tensor, encoded: Mapping[str, tf.RaggedTensor], targets: Any
     ) -> tf.data.Dataset:
-        rows = tf.shape(order)[0]
+        rows = _row_count(encoded)
+        order = _length_order(encoded) if self.length_bucketing else tf.range(rows)
         batches = -(-rows // self.batch_size)
         batch_order = tf.random.experimental.stateless_shuffle(
             tf.range(batches), seed=[seed, tf.cast(window, tf.int32)]
         )
 
-        def batch(index: tf.Tensor) -> tuple[Features, tf.Tensor, tf.Tensor]:
+        def fixed(value: tf.Tensor) -> tf.Tensor:
+            return tf.ensure_shape(value, [self.batch_size, *value.shape[1:]])
+
+        def batch(index: tf.Tensor) -> tuple[Any, Any, tf.Tensor]:
             take = order[index * self.batch_size : (index + 1) * self.batch_size]
             missing = self.batch_size - tf.shape(take)[0]
             weights = tf.concat([tf.ones_like(take, tf.float32), tf.zeros([missing], tf.float32)], 0)
             # The filling repeats a real row: its numbers stay finite, and weight 0 removes them exactly.
             take = tf.concat([take, tf.fill([missing], take[0])], 0)
-            features = self.rows.encoder.pad(_gather(encoded, take), multiple_of=self.multiple_of)
-            features = {name: tf.ensure_shape(value, [self.batch_size, None]) for name, value in features.items()}
-            targets_taken = tf.gather(targets, take)
-            targets_taken.set_shape([self.batch_size, *targets_taken.shape[1:]])
-            return features, targets_taken, tf.ensure_shape(weights, [self.batch_size])
+            padded = self.rows.encoder.pad_training(
+                _gather(encoded, take), _gather(targets, take), multiple_of=self.multiple_of
+            )
+            features, goals = tf.nest.map_structure(fixed, padded)
+            return features, goals, fixed(weights)
 
         return tf.data.Dataset.from_tensor_slices(batch_order).map(batch)
 
 
 class InferenceWindows:
     """Rows in their order, as windows whose batches are sorted by length; memory holds a few windows, never the file.
+
+    A batch is the features of some rows, or, of a task that cuts windows, their texts: then the model's graph cuts and
+    joins them, in training as in serving.
 
     Args:
         records: what is to be answered.
@@ -183,7 +200,8 @@ class InferenceWindows:
         """Yields ``(rows, targets, outputs)`` window by window, in the order of the records.
 
         Args:
-            predict: batch features to named arrays ``(batch, …)``.
+            predict: a batch to named arrays ``(batch, …)``; where batches differ in other dimensions, those are filled
+                up with 0, False or empty strings.
         """
         waiting: deque[tuple[Row, Any]] = deque()
         failures: list[Exception] = []
@@ -211,7 +229,7 @@ class InferenceWindows:
                 if sum(map(len, places)) < int(window_rows):
                     continue
                 in_order = np.argsort(np.concatenate(places), kind="stable")
-                joined = {name: np.concatenate([batch[name] for batch in outputs])[in_order] for name in outputs[0]}
+                joined = {name: concatenate([batch[name] for batch in outputs])[in_order] for name in outputs[0]}
                 window = [waiting.popleft() for _ in range(int(window_rows))]
                 yield [row for row, _ in window], [target for _, target in window], joined
                 outputs, places = [], []
@@ -221,34 +239,55 @@ class InferenceWindows:
             raise
 
     def _batches(self, rows: Callable[[], Iterator[tuple[Row, Any]]]) -> tf.data.Dataset:
-        dtype = self.encoder.target_dtype if self.labelled else tf.int32
         window = self.batch_size * WINDOW_BATCHES
-        dataset = _rows_dataset(rows, self.encoder.input_columns(), dtype, rows_per_chunk=window)
-        dataset = dataset.map(lambda columns, _: self.encoder.encode(columns)).prefetch(1)
-        return dataset.flat_map(self._cut).prefetch(8)
+        dataset = _rows_dataset(rows, self.encoder, with_targets=False, rows_per_chunk=window)
+        if self.encoder.windowed:
+            return dataset.flat_map(lambda texts: self._cut(texts, _text_order(texts), lambda batch: batch)).prefetch(8)
+        dataset = dataset.map(self.encoder.encode).prefetch(1)
 
-    def _cut(self, encoded: Mapping[str, tf.RaggedTensor]) -> tf.data.Dataset:
-        order = _length_order(encoded)
+        def pad(batch: Any) -> Features:
+            return self.encoder.pad(batch, multiple_of=self.multiple_of)
+
+        return dataset.flat_map(lambda encoded: self._cut(encoded, _length_order(encoded), pad)).prefetch(8)
+
+    def _cut(self, window: Any, order: tf.Tensor, finish: Callable[[Any], Features]) -> tf.data.Dataset:
         rows = tf.shape(order)[0]
 
         def batch(index: tf.Tensor) -> tuple[Features, tf.Tensor, tf.Tensor]:
             take = order[index * self.batch_size : (index + 1) * self.batch_size]
-            return self.encoder.pad(_gather(encoded, take), multiple_of=self.multiple_of), take, rows
+            return finish(_gather(window, take)), take, rows
 
         return tf.data.Dataset.range(tf.cast(-(-rows // self.batch_size), tf.int64)).map(
             lambda index: batch(tf.cast(index, tf.int32))
         )
 
 
+def concatenate(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Joins arrays ``(rows, …)``; dimensions that differ are filled up with 0, False or empty strings."""
+    shape = np.max([array.shape for array in arrays], axis=0)[1:]
+    if all(array.shape[1:] == tuple(shape) for array in arrays):
+        return np.concatenate(arrays)
+    filling = b"" if arrays[0].dtype == object else arrays[0].dtype.type()
+    joined = np.full((sum(map(len, arrays)), *shape), filling, arrays[0].dtype)
+    start = 0
+    for array in arrays:
+        joined[(slice(start, start + len(array)), *map(slice, array.shape[1:]))] = array
+        start += len(array)
+    return joined
+
+
 def _rows_dataset(
     rows: Callable[[], Iterator[tuple[Row, Any]]],
-    columns: Sequence[str],
-    target_dtype: tf.DType,
+    encoder: Encoder,
+    *,
+    with_targets: bool = True,
     rows_per_chunk: int = 512,
 ) -> tf.data.Dataset:
-    """Chunks of ``({column: (rows,) string}, targets (rows, …))``: hundreds of rows per step out of Python."""
+    """Chunks of ``{column: texts}``, or ``({column: texts}, targets)``: hundreds of rows per step out of Python."""
+    specs = encoder.input_specs()
+    targets_spec = encoder.target_signature
 
-    def chunks() -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
+    def chunks() -> Iterator[Any]:
         chunk: list[tuple[Row, Any]] = []
         for pair in rows():
             chunk.append(pair)
@@ -258,20 +297,43 @@ def _rows_dataset(
         if chunk:
             yield arrays(chunk)
 
-    def arrays(chunk: list[tuple[Row, Any]]) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        texts = {
-            name: np.array([row.values[name].encode("utf-8", "replace") for row, _ in chunk], dtype=object)
-            for name in columns
-        }
-        return texts, np.array([target for _, target in chunk], dtype=target_dtype.as_numpy_dtype)
+    def arrays(chunk: list[tuple[Row, Any]]) -> Any:
+        texts = {name: _texts([row.values[name] for row, _ in chunk], spec) for name, spec in specs.items()}
+        return (texts, _targets([target for _, target in chunk], targets_spec)) if with_targets else texts
 
-    return tf.data.Dataset.from_generator(
-        chunks,
-        output_signature=(
-            {name: tf.TensorSpec([None], tf.string) for name in columns},
-            tf.TensorSpec([None], target_dtype),
-        ),
-    )
+    signature = (specs, targets_spec) if with_targets else specs
+    return tf.data.Dataset.from_generator(chunks, output_signature=signature)
+
+
+def _texts(values: list[Any], spec: tf.TensorSpec) -> np.ndarray:
+    """Strings ``(rows,)``, or lists of strings ``(rows, longest)`` filled up with empty ones, as bytes."""
+    if spec.shape.rank == 1:
+        return np.array([value.encode("utf-8", "replace") for value in values], dtype=object)
+    array = np.full((len(values), max(map(len, values))), b"", dtype=object)
+    for number, texts in enumerate(values):
+        array[number, : len(texts)] = [text.encode("utf-8", "replace") for text in texts]
+    return array
+
+
+def _targets(values: list[Any], spec: tf.TypeSpec) -> Any:
+    if not isinstance(spec, tf.RaggedTensorSpec):
+        if spec.dtype == tf.string:
+            values = [value.encode("utf-8", "replace") for value in values]
+            return np.array(values, dtype=object)
+        return np.array(values, dtype=spec.dtype.as_numpy_dtype)
+    inner = spec.shape[spec.ragged_rank + 1 :]
+    return tf.ragged.constant(values, spec.dtype, spec.ragged_rank, inner, row_splits_dtype=spec.row_splits_dtype)
+
+
+def _batch(dataset: tf.data.Dataset, size: int, encoder: Encoder) -> tf.data.Dataset:
+    """Batches of single rows, lists of texts filled up with empty strings."""
+    if all(spec.shape.rank == 1 for spec in encoder.input_specs().values()):
+        return dataset.batch(size)
+    return dataset.padded_batch(size)
+
+
+def _row_count(encoded: Mapping[str, tf.RaggedTensor]) -> tf.Tensor:
+    return tf.cast(next(iter(encoded.values())).nrows(), tf.int32)
 
 
 def _length_order(encoded: Mapping[str, tf.RaggedTensor]) -> tf.Tensor:
@@ -279,5 +341,11 @@ def _length_order(encoded: Mapping[str, tf.RaggedTensor]) -> tf.Tensor:
     return tf.cast(tf.argsort(lengths, stable=True), tf.int32)
 
 
-def _gather(encoded: Mapping[str, tf.RaggedTensor], rows: tf.Tensor) -> dict[str, tf.RaggedTensor]:
-    return {name: tf.gather(values, rows) for name, values in encoded.items()}
+def _text_order(texts: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    sizes = [tf.strings.length(text) for text in texts.values()]
+    total = tf.add_n([size if size.shape.rank == 1 else tf.reduce_sum(size, 1) for size in sizes])
+    return tf.cast(tf.argsort(total, stable=True), tf.int32)
+
+
+def _gather(values: Any, rows: tf.Tensor) -> Any:
+    return tf.nest.map_structure(lambda value: tf.gather(value, rows), values)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
 from bert_tf.config import CleaningConfig, DataConfig
 from bert_tf.data.cleaning import clean
-from bert_tf.data.records import Records
+from bert_tf.data.records import Records, Row
 from bert_tf.data.sources import open_records
 from bert_tf.data.splitting import split
 from bert_tf.errors import UserError
@@ -25,7 +26,20 @@ class Splits:
     test: Records | None
 
 
-def open_splits(config: DataConfig, *, text_columns: Sequence[str], target_columns: Sequence[str], seed: int) -> Splits:
+class Schema(Protocol):
+    """What opening data needs of a task; described in :class:`bert_tf.tasks.task.TextTask`."""
+
+    text_columns: ClassVar[tuple[str, ...]]
+    target_columns: ClassVar[tuple[str, ...]]
+    source_columns: ClassVar[tuple[str, ...]]
+    class_column: ClassVar[str | None]
+    keeps_text: ClassVar[bool]
+
+    @classmethod
+    def prepare(cls, row: Row) -> Row: ...
+
+
+def open_splits(config: DataConfig, schema: Schema | type[Schema], *, seed: int) -> Splits:
     """Opens, cleans and splits what the config names. Equal config and seed, equal splits.
 
     Rows are only dropped as duplicates or conflicts from what trains or is split, never from a given validation or
@@ -33,8 +47,7 @@ def open_splits(config: DataConfig, *, text_columns: Sequence[str], target_colum
 
     Args:
         config: the data section.
-        text_columns: columns that hold text, the first one required.
-        target_columns: columns that hold what is learned; the first one is the label that splits are stratified by.
+        schema: the task, or its class.
         seed: decides the split.
 
     Raises:
@@ -42,12 +55,18 @@ def open_splits(config: DataConfig, *, text_columns: Sequence[str], target_colum
     """
     if config.train is None:
         raise UserError("--data.train is required.")
-    known = (*text_columns, *target_columns)
+    text_columns, target_columns = schema.text_columns, schema.target_columns
+    known = (*text_columns, *target_columns, *schema.source_columns)
     for name in config.columns:
         if name not in known:
             raise UserError(f"--data.columns.{name}: this task has no such column; it reads {', '.join(known)}.")
-    label = target_columns[0] if target_columns else None
-    evaluation_cleaning = config.cleaning.model_copy(update={"duplicates": "keep", "conflicting_labels": "keep"})
+    cleaning = config.cleaning
+    if schema.keeps_text:
+        as_it_is = {"unicode": "none", "control_characters": False, "html": False, "whitespace": False}
+        cleaning = cleaning.model_copy(update=as_it_is)
+    if schema.class_column is None:
+        cleaning = cleaning.model_copy(update={"conflicting_labels": "keep"})
+    evaluation_cleaning = cleaning.model_copy(update={"duplicates": "keep", "conflicting_labels": "keep"})
 
     def read(specs: Sequence[str], cleaning: CleaningConfig, texts: Sequence[str]) -> Records:
         records = open_records(
@@ -58,19 +77,24 @@ def open_splits(config: DataConfig, *, text_columns: Sequence[str], target_colum
             text_columns=text_columns,
             header=config.header,
             quoting=config.quoting,
+            source_columns=schema.source_columns,
+            prepare=schema.prepare,
         )
+        label = schema.class_column or (target_columns[0] if target_columns else None)
         records, report = clean(records, cleaning, text_columns=text_columns, label_column=label)
         logger.info("%s: %s", records.name, report)
         return records
 
     # A text column that the user named is not optional; what training has, the other sets must have.
     texts = [name for name in text_columns if name == text_columns[0] or name in config.columns]
-    train = read(config.train, config.cleaning, texts)
+    train = read(config.train, cleaning, texts)
     first = next(iter(train), None)
     texts = [name for name in text_columns if first and name in first.values] or texts
     validation = read(config.validation, evaluation_cleaning, texts) if config.validation else None
     test = read(config.test, evaluation_cleaning, texts) if config.test else None
     if config.split is not None:
-        train, validation, *rest = split(train, config.split, seed=seed, text_columns=text_columns, label_column=label)
+        train, validation, *rest = split(
+            train, config.split, seed=seed, text_columns=text_columns, label_column=schema.class_column
+        )
         test = rest[0] if rest else test
     return Splits(train, validation, test)

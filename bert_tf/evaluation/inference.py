@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.data.batching import InferenceWindows
+from bert_tf.data.batching import InferenceWindows, concatenate
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
 from bert_tf.tasks.task import TextTask
@@ -17,7 +17,10 @@ Predict = Callable[[Mapping[str, tf.Tensor]], dict[str, np.ndarray]]
 
 
 def build_predict(task: TextTask, strategy: tf.distribute.Strategy | None = None) -> Predict:
-    """Returns a function from a batch of features to the task's finished answers as arrays.
+    """Returns a function from a batch to the task's finished answers as arrays.
+
+    The batch is features, or, of a task that cuts windows, texts by column: then strings to answers is one graph, the
+    one that is exported.
 
     Args:
         task: the model.
@@ -25,10 +28,11 @@ def build_predict(task: TextTask, strategy: tf.distribute.Strategy | None = None
             the work here: each answers all, so that all know the same numbers.
     """
 
-    @tf.function(reduce_retracing=True)
-    def finish(features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return task.finish(task(features, training=False))
+    if task.windowed:
+        answer_texts = tf.function(task.answer_texts, input_signature=[task.input_specs()])
+        return lambda texts: {name: value.numpy() for name, value in answer_texts(texts).items()}
 
+    finish = tf.function(task.answer_features, reduce_retracing=True)
     if not isinstance(strategy, tf.distribute.MirroredStrategy):
         return lambda features: {name: value.numpy() for name, value in finish(features).items()}
 
@@ -69,8 +73,17 @@ def evaluate_records(
     batch_size: int,
     on_unknown_label: str = "error",
     predict: Predict | None = None,
+    tune: bool = False,
 ) -> dict[str, Any]:
     """Answers labelled records and scores the answers with the task's metrics.
+
+    Args:
+        task: the model.
+        records: have targets.
+        batch_size: largest number of rows in a batch.
+        on_unknown_label: ``error`` or ``skip``.
+        predict: from :func:`build_predict`, to keep what it has traced.
+        tune: the records are the validation data, on which the task first chooses its thresholds.
 
     Raises:
         UserError: no labelled record is left, or a label is unknown.
@@ -78,10 +91,14 @@ def evaluate_records(
     windows = InferenceWindows(records, task, batch_size, labelled=True, on_unknown_label=on_unknown_label)
     targets: list[Any] = []
     outputs: list[dict[str, np.ndarray]] = []
-    for _, window_targets, finished in windows.run(predict or build_predict(task)):
+    rows: list[Row] = []
+    for window_rows, window_targets, finished in windows.run(predict or build_predict(task)):
+        rows.extend(window_rows)
         targets.extend(window_targets)
         outputs.append(finished)
     if not targets:
         raise UserError(f"{records.name}: there is no row to evaluate.")
-    joined = {name: np.concatenate([window[name] for window in outputs]) for name in outputs[0]}
-    return task.evaluate_outputs(np.array(targets), joined)
+    joined = {name: concatenate([window[name] for window in outputs]) for name in outputs[0]}
+    if tune:
+        task.tune(targets, joined, rows)
+    return task.evaluate_outputs(targets, joined, rows)

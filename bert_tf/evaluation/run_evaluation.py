@@ -6,15 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from bert_tf.config import DataConfig
 from bert_tf.data.batching import LabelledRows
 from bert_tf.data.records import Records
 from bert_tf.data.sources import open_records
 from bert_tf.data.splits import Splits, open_splits
 from bert_tf.errors import UserError
-from bert_tf.evaluation.baselines import majority_baseline, tfidf_baseline
 from bert_tf.evaluation.inference import evaluate_records
 from bert_tf.tasks.task import TextTask
 from bert_tf.training.run_directory import RunDirectory
@@ -61,15 +58,13 @@ def evaluate_run(
     unknown = on_unknown_label or config.data.on_unknown_label
     splits = None
     if data is None or baselines:
-        splits = open_splits(
-            config.data, text_columns=task.text_columns, target_columns=task.target_columns, seed=config.seed
-        )
+        splits = open_splits(config.data, task, seed=config.seed)
     records = open_evaluation_data(config.data, task, data, columns or {}) if data else _held_out(run, splits)
     batch_size = batch_size or config.training.evaluation_batch_size
     models = {"model": evaluate_records(task, records, batch_size=batch_size, on_unknown_label=unknown)}
     if baselines:
         assert splits is not None
-        models |= _baselines(task, splits.train, records, unknown)
+        models |= task.baselines(LabelledRows(splits.train, task, unknown), LabelledRows(records, task, unknown))
     return Scores(f"{records.name}: {models['model']['examples']} examples", models)
 
 
@@ -82,7 +77,9 @@ def open_evaluation_data(
         data,
         columns={**config.columns, **columns},
         required=(*task.input_columns(), *targets),
-        text_columns=task.input_columns(),
+        text_columns=[name for name, spec in task.input_specs().items() if spec.shape.rank == 1],
+        source_columns=task.source_columns,
+        prepare=task.prepare,
         header=config.header,
         quoting=config.quoting,
         columns_flag="--columns",
@@ -95,23 +92,3 @@ def _held_out(run: RunDirectory, splits: Splits | None) -> Records:
     if records is None:
         raise UserError(f"--run {run.path}: the run has no test or validation data; give some with --data.")
     return records
-
-
-def _baselines(task: TextTask, train: Records, test: Records, on_unknown_label: str) -> dict[str, dict[str, Any]]:
-    labels = task.label_names()
-    if labels is None:
-        raise UserError("--baselines: there are baselines for tasks with labels only.")
-
-    def read(records: Records) -> tuple[list[str], np.ndarray]:
-        pairs = [
-            (" \n ".join(row.values[name] for name in task.input_columns()), target)
-            for row, target in LabelledRows(records, task, on_unknown_label)
-        ]
-        return [text for text, _ in pairs], np.array([target for _, target in pairs])
-
-    train_texts, train_targets = read(train)
-    test_texts, test_targets = read(test)
-    return {
-        "majority class": majority_baseline(train_targets, test_targets, list(labels)),
-        "TF-IDF + LR": tfidf_baseline(train_texts, train_targets, test_texts, test_targets, list(labels)),
-    }

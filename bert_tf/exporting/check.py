@@ -38,7 +38,7 @@ def check_ops(saved_model: Path) -> None:
         )
 
 
-def check_answers(task: TextTask, saved_model: Path, batches: Sequence[Mapping[str, Sequence[str]]]) -> float:
+def check_answers(task: TextTask, saved_model: Path, batches: Sequence[Mapping[str, Sequence[Any]]]) -> float:
     """Compares the SavedModel's answers in a fresh process with the task's own.
 
     Args:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -36,7 +37,7 @@ def export_saved_model(
     task: TextTask,
     output: str | Path,
     *,
-    texts: Sequence[Mapping[str, str]],
+    texts: Sequence[Mapping[str, Any]],
     version: int | None = None,
 ) -> tuple[Path, float]:
     """Writes ``output/<version>/``, checks it in a fresh process and only then gives it its name.
@@ -61,8 +62,7 @@ def export_saved_model(
     target = output / str(version)
     if target.exists():
         raise UserError(f"--version {version}: {target} exists already; versions are never overwritten.")
-    columns = task.input_columns()
-    batches = _check_batches(columns, texts)
+    batches = _check_batches(task, texts)
     try:
         output.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{version}.", dir=output))
@@ -70,7 +70,7 @@ def export_saved_model(
         raise UserError(f"--output {output}: cannot be written ({error.strerror}).") from None
     try:
         logger.info("writing version %d", version)
-        _write(task, columns, staging)
+        _write(task, staging)
         # Batches of the sizes that a server forms, so that its first requests find their shapes already traced.
         warmup = [{name: values[:size] for name, values in batches[0].items()} for size in (1, len(texts) or 1)]
         write_warmup_requests(staging, output.name, warmup)
@@ -90,25 +90,41 @@ def next_version(output: Path) -> int:
     return max(versions, default=0) + 1
 
 
-def _write(task: TextTask, columns: Sequence[str], directory: Path) -> None:
+def _write(task: TextTask, directory: Path) -> None:
     module = tf.Module()
     # Tracked, so that weights and vocabulary tables are saved with the graph that uses them.
     module.task_variables = [variable.value for variable in task.variables]
-    module.tokenizer = task.preprocessor.tokenizer
+    module.tokenizers = task.tokenizers()
     labels = task.label_names()
-    specs = {name: tf.TensorSpec([None], tf.string, name=name) for name in columns}
-    serve = tf.function(lambda **texts: task.answer_texts(texts)).get_concrete_function(**specs)
     with tempfile.TemporaryDirectory() as assets:
         if labels is not None:
             path = Path(assets) / "labels.txt"
             path.write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
             module.labels = tf.saved_model.Asset(str(path))
-        tf.saved_model.save(module, str(directory), signatures={"serving_default": serve})
+        tf.saved_model.save(module, str(directory), signatures=task.signatures())
 
 
-def _check_batches(columns: Sequence[str], texts: Sequence[Mapping[str, str]]) -> list[dict[str, list[str]]]:
+Column = list[str] | list[list[str]]
+
+
+def _check_batches(task: TextTask, texts: Sequence[Mapping[str, Any]]) -> list[dict[str, Column]]:
     """Real texts as one batch, nasty ones as another, and each nasty one alone (its own padding)."""
-    nasty = {name: list(NASTY_TEXTS[i:] + NASTY_TEXTS[:i]) for i, name in enumerate(columns)}
-    alone = [{name: [values[row]] for name, values in nasty.items()} for row in range(len(NASTY_TEXTS))]
-    real = {name: [text[name] for text in texts] for name in columns}
-    return [*([real] if texts else []), nasty, *alone]
+
+    def batch(rows: Sequence[Mapping[str, Any]]) -> dict[str, Column]:
+        made: dict[str, Column] = {}
+        for name, spec in task.input_specs().items():
+            values = [row[name] for row in rows]
+            longest = max(map(len, values), default=0)
+            made[name] = [v + [""] * (longest - len(v)) for v in values] if spec.shape.rank == 2 else values
+        return made
+
+    def nasty(number: int) -> dict[str, Any]:
+        count = len(NASTY_TEXTS)
+        row: dict[str, Any] = {}
+        for place, (name, spec) in enumerate(task.input_specs().items()):
+            text = NASTY_TEXTS[(number + place) % count]
+            row[name] = text if spec.shape.rank == 1 else [text, NASTY_TEXTS[(number + 1) % count]]
+        return row
+
+    rows = [nasty(number) for number in range(len(NASTY_TEXTS))]
+    return [*([batch(texts)] if texts else []), batch(rows), *(batch([row]) for row in rows)]

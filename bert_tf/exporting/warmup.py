@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -12,7 +13,7 @@ from bert_tf.errors import UserError
 WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 
 
-def write_warmup_requests(saved_model: Path, model_name: str, batches: Sequence[Mapping[str, Sequence[str]]]) -> None:
+def write_warmup_requests(saved_model: Path, model_name: str, batches: Sequence[Mapping[str, Sequence[Any]]]) -> None:
     """Writes one Predict request for each batch of strings.
 
     Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
+from bert_tf.evaluation.baselines import majority_baseline, tfidf_baseline
 from bert_tf.evaluation.classification_metrics import classification_metrics
 from bert_tf.tasks.task import TextTask
 
@@ -88,7 +89,9 @@ class TextClassifier(TextTask):
         return {**config, "labels": list(self.labels), "pair": self.pair, "dropout": self.dropout_rate}
 
     @classmethod
-    def learn_from(cls, records: Records, labels: Sequence[str] | None) -> dict[str, Any]:
+    def learn_from(
+        cls, records: Records, labels: Sequence[str] | None, options: BaseModel | None = None
+    ) -> dict[str, Any]:
         found: dict[str, None] = {}
         pair = False
         for row in records:
@@ -141,8 +144,22 @@ class TextClassifier(TextTask):
             )
         ]
 
-    def evaluate_outputs(self, targets: np.ndarray, finished: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        return classification_metrics(targets, finished["probabilities"], self.labels)
+    def evaluate_outputs(
+        self, targets: Sequence[int], finished: Mapping[str, np.ndarray], rows: Sequence[Row]
+    ) -> dict[str, Any]:
+        return classification_metrics(np.array(targets), finished["probabilities"], self.labels)
+
+    def baselines(self, train: Iterable[tuple[Row, Any]], test: Iterable[tuple[Row, Any]]) -> dict[str, dict[str, Any]]:
+        def read(pairs: Iterable[tuple[Row, Any]]) -> tuple[list[str], np.ndarray]:
+            read = [(" \n ".join(row.values[name] for name in self.input_columns()), target) for row, target in pairs]
+            return [text for text, _ in read], np.array([target for _, target in read])
+
+        train_texts, train_targets = read(train)
+        test_texts, test_targets = read(test)
+        return {
+            "majority class": majority_baseline(train_targets, test_targets, self.labels),
+            "TF-IDF + LR": tfidf_baseline(train_texts, train_targets, test_texts, test_targets, self.labels),
+        }
 
     def label_names(self) -> list[str]:
         return self.labels

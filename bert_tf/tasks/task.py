@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from bert_tf.backbones.loading import LoadedBackbone, load_backbone
 from bert_tf.data.records import Records, Row
+from bert_tf.errors import UserError
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor
 
 
@@ -29,15 +30,23 @@ class TextTask(keras_hub.models.Task):
         Options: pydantic model of the ``--head.*`` options; its fields are keyword arguments of the constructor.
         text_columns: record columns that hold text, the first one required.
         target_columns: record columns that hold what is to be learned; absent when predicting.
+        source_columns: further columns that :meth:`prepare` reads; ``--data.columns.NAME`` may rename them.
+        class_column: the column by which splits are stratified and conflicting labels found; ``None`` without classes.
         best_metric: the metric that chooses the best epoch, and whether more is better.
-        target_dtype: dtype of one target.
+        target_signature: type of a batch of targets, its first dimension the batch.
+        windowed: one record becomes any number of rows of features, as where long texts are cut into windows.
+        keeps_text: the answers point into the text, so cleaning drops rows but never changes a text.
     """
 
     Options: ClassVar[type[BaseModel]]
     text_columns: ClassVar[tuple[str, ...]] = ("text", "text_pair")
     target_columns: ClassVar[tuple[str, ...]] = ("label",)
+    source_columns: ClassVar[tuple[str, ...]] = ()
+    class_column: ClassVar[str | None] = "label"
     best_metric: ClassVar[tuple[str, bool]]
-    target_dtype: ClassVar[tf.DType] = tf.int32
+    target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None], tf.int32)
+    windowed: ClassVar[bool] = False
+    keeps_text: ClassVar[bool] = False
 
     pair: bool
 
@@ -83,12 +92,24 @@ class TextTask(keras_hub.models.Task):
         return [*self.backbone._flatten_layers(), *([] if optimizer is None else [optimizer])]
 
     @classmethod
-    def learn_from(cls, records: Records, labels: Sequence[str] | None) -> dict[str, Any]:
+    def prepare(cls, row: Row) -> Row:
+        """Puts a record as its source gave it into the columns of this task; most tasks have nothing to do.
+
+        Raises:
+            UserError: the record does not fit the task.
+        """
+        return row
+
+    @classmethod
+    def learn_from(
+        cls, records: Records, labels: Sequence[str] | None, options: BaseModel | None = None
+    ) -> dict[str, Any]:
         """Reads the training records once and returns the constructor arguments that they decide.
 
         Args:
             records: the training records.
             labels: the labels in their order, where the user gave them.
+            options: the validated ``--head.*`` options.
 
         Raises:
             UserError: the records cannot train this task.
@@ -96,7 +117,7 @@ class TextTask(keras_hub.models.Task):
         raise NotImplementedError
 
     def target(self, row: Row) -> Any | None:
-        """Returns the target of one record as a number of ``target_dtype``; ``None`` if its label is unknown.
+        """Returns the target of one record, an element of ``target_signature``; ``None`` if its label is unknown.
 
         Raises:
             UserError: the record has no target.
@@ -107,11 +128,11 @@ class TextTask(keras_hub.models.Task):
         """Says, for a record whose :meth:`target` is ``None``, what was found and what was expected."""
         raise NotImplementedError
 
-    def loss_per_example(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+    def loss_per_example(self, targets: Any, outputs: Any) -> tf.Tensor:
         """Returns the loss of each example, ``(batch,)`` float32."""
         raise NotImplementedError
 
-    def finish(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
+    def finish(self, outputs: Any) -> dict[str, tf.Tensor]:
         """Turns the model's outputs into named, finished answers, with TensorFlow ops only."""
         raise NotImplementedError
 
@@ -119,25 +140,81 @@ class TextTask(keras_hub.models.Task):
         """Turns the arrays of :meth:`finish` into one JSON-ready answer for each record."""
         raise NotImplementedError
 
-    def evaluate_outputs(self, targets: np.ndarray, finished: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        """Returns the metrics that the field reports: name to number, and tables under their own names."""
+    def evaluate_outputs(
+        self, targets: Sequence[Any], finished: Mapping[str, np.ndarray], rows: Sequence[Row]
+    ) -> dict[str, Any]:
+        """Returns the metrics that the field reports: name to number, and tables under their own names.
+
+        Args:
+            targets: from :meth:`target`, one a record.
+            finished: from :meth:`finish`; where records differ in length, filled up with 0, False or empty strings.
+            rows: the records.
+        """
         raise NotImplementedError
 
+    def tune(self, targets: Sequence[Any], finished: Mapping[str, np.ndarray], rows: Sequence[Row]) -> None:
+        """Sets what is chosen on the validation data rather than trained, such as a threshold.
+
+        Called before :meth:`evaluate_outputs` on the validation data of each epoch; what it sets must be in the config
+        that ``save_to_preset`` writes.
+        """
+
+    def baselines(self, train: Iterable[tuple[Row, Any]], test: Iterable[tuple[Row, Any]]) -> dict[str, dict[str, Any]]:
+        """Trains and scores simple models on ``(record, target)`` pairs: name to metrics.
+
+        Raises:
+            UserError: this task has none.
+        """
+        raise UserError("--baselines: there are none for this task.")
+
     def encode(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
-        """Texts ``(batch,)`` string by column to ragged model inputs ``(batch, None)`` int32, in the graph."""
+        """Texts ``(batch,)`` string by column to ragged model inputs ``(rows, None)`` int32, in the graph.
+
+        ``rows`` is ``batch``, but for ``windowed`` tasks.
+        """
         return self.preprocessor.pack(columns["text"], columns.get("text_pair"))
+
+    def encode_training(self, columns: Mapping[str, tf.Tensor], targets: Any) -> tuple[dict[str, tf.RaggedTensor], Any]:
+        """As :meth:`encode`, with the targets ``(batch, …)`` turned into those of each row of features."""
+        return self.encode(columns), targets
 
     def pad(self, encoded: Mapping[str, tf.RaggedTensor], multiple_of: int = 1) -> dict[str, tf.Tensor]:
         """Ragged model inputs to dense ones ``(batch, seq_len)`` int32, as long as the batch's longest."""
         return self.preprocessor.pad(encoded, multiple_of=multiple_of)
 
+    def pad_training(
+        self, encoded: Mapping[str, tf.RaggedTensor], targets: Any, multiple_of: int = 1
+    ) -> tuple[dict[str, tf.Tensor], Any]:
+        """As :meth:`pad`, with the targets made dense too, as :meth:`loss_per_example` takes them."""
+        return self.pad(encoded, multiple_of), targets
+
     def input_columns(self) -> tuple[str, ...]:
         """The text columns that this model reads."""
         return self.text_columns if self.pair else self.text_columns[:1]
 
+    def input_specs(self) -> dict[str, tf.TensorSpec]:
+        """Shape of a batch of each input column: ``(batch,)``, or ``(batch, None)`` for a list of texts a record.
+
+        Lists are filled up with empty strings.
+        """
+        return {name: tf.TensorSpec([None], tf.string, name=name) for name in self.input_columns()}
+
+    def answer_features(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """From model inputs to finished answers, for tasks that are not ``windowed``."""
+        return self.finish(self(features, training=False))
+
     def answer_texts(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """From strings to finished answers in one graph: what ``serving_default`` runs."""
-        return self.finish(self(self.pad(self.encode(columns)), training=False))
+        return self.answer_features(self.pad(self.encode(columns)))
+
+    def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
+        """What a model server offers, by name; ``serving_default`` gives the finished answers."""
+        serve = tf.function(lambda **texts: self.answer_texts(texts))
+        return {"serving_default": serve.get_concrete_function(**self.input_specs())}
+
+    def tokenizers(self) -> list[keras_hub.models.Tokenizer]:
+        """The tokenisers whose tables the signatures use."""
+        return [self.preprocessor.tokenizer]
 
     def label_names(self) -> Iterable[str] | None:
         """The labels by class index, for tasks that have any."""

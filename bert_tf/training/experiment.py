@@ -42,13 +42,8 @@ def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDire
     RunDirectory(config.output).check_startable(config, resume)
 
     started = time.monotonic()
-    splits = open_splits(
-        config.data,
-        text_columns=task_class.text_columns,
-        target_columns=task_class.target_columns,
-        seed=config.seed,
-    )
-    facts = task_class.learn_from(splits.train, config.data.labels)
+    splits = open_splits(config.data, task_class, seed=config.seed)
+    facts = task_class.learn_from(splits.train, config.data.labels, options)
     dtype = "float32" if recipe.mixed_precision == "none" else f"mixed_{recipe.mixed_precision}"
     with strategy.scope():
         loaded = load_backbone(
@@ -61,7 +56,7 @@ def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDire
         )
         keras.utils.set_random_seed(config.seed)
         task = task_class.create(
-            loaded, sequence_length=config.data.sequence_length, dtype=dtype, **facts, **options.model_dump()
+            loaded, sequence_length=config.data.sequence_length, dtype=dtype, **(options.model_dump() | facts)
         )
     logger.info("backbone: %s", loaded.source)
     logger.info("distribution: %s", describe_strategy(strategy))
@@ -88,6 +83,7 @@ def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDire
             batch_size=recipe.evaluation_batch_size,
             on_unknown_label=config.data.on_unknown_label,
             predict=predict,
+            tune=True,
         )
 
     run = RunDirectory(config.output)
@@ -117,5 +113,5 @@ def _texts(splits: Splits, columns: tuple[str, ...]) -> Iterator[str]:
     """The training texts, from which a scratch backbone's vocabulary is learned."""
     for row in splits.train:
         for column in columns:
-            if column in row.values:
-                yield row.values[column]
+            value = row.values.get(column, [])
+            yield from [value] if isinstance(value, str) else value

@@ -171,7 +171,7 @@ def build_update(
     pieces = recipe.gradient_accumulation_steps
 
     def gradient(
-        features: Mapping[str, tf.Tensor], targets: tf.Tensor, weights: tf.Tensor, examples: tf.Tensor
+        features: Mapping[str, tf.Tensor], targets: Any, weights: tf.Tensor, examples: tf.Tensor
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """The gradient of one piece's share in the mean loss of the global batch."""
         with tf.GradientTape() as tape:
@@ -186,17 +186,17 @@ def build_update(
         gradient = tf.function(gradient, jit_compile=True)
 
     def replica_update(
-        features: Mapping[str, tf.Tensor], targets: tf.Tensor, weights: tf.Tensor
+        features: Mapping[str, tf.Tensor], targets: Any, weights: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         replica = tf.distribute.get_replica_context()
         examples = replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.reduce_sum(weights))
-        rows = tf.shape(targets)[0] // pieces  # a distributed iterator forgets the static size
+        rows = tf.shape(weights)[0] // pieces  # a distributed iterator forgets the static size
         loss = tf.constant(0.0)
         total: list[tf.Tensor | None] = [None] * len(variables)
         for piece in range(pieces):
             part = slice(piece * rows, (piece + 1) * rows)
-            inputs = {name: value[part] for name, value in features.items()}
-            piece_loss, gradients = gradient(inputs, targets[part], weights[part], examples)
+            inputs, goals, shares = tf.nest.map_structure(lambda v, part=part: v[part], (features, targets, weights))
+            piece_loss, gradients = gradient(inputs, goals, shares, examples)
             loss += piece_loss
             total = [_add(a, b) for a, b in zip(total, gradients, strict=True)]
         known = [index for index, value in enumerate(total) if value is not None]

@@ -11,11 +11,12 @@ from bert_tf.config import DataConfig
 from bert_tf.data.records import Records
 from bert_tf.data.splits import Splits, open_splits
 from bert_tf.errors import UserError
+from bert_tf.tasks.classification import TextClassifier
 from tests.data.small_records import write
 
 
 def opened(**options: Any) -> Splits:
-    return open_splits(DataConfig(**options), text_columns=("text", "text_pair"), target_columns=("label",), seed=1)
+    return open_splits(DataConfig(**options), TextClassifier, seed=1)
 
 
 def texts(records: Records | None) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType, ModuleType
@@ -40,6 +40,7 @@ class _Columns:
     optional: Sequence[str]
     texts: Sequence[str]
     flag: str
+    prepare: Callable[[Row], Row] | None
 
 
 def open_records(
@@ -52,6 +53,8 @@ def open_records(
     header: bool = True,
     quoting: str = "auto",
     columns_flag: str = "--data.columns",
+    source_columns: Sequence[str] = (),
+    prepare: Callable[[Row], Row] | None = None,
 ) -> Records:
     """Opens one data spec or several, one after the other.
 
@@ -64,6 +67,8 @@ def open_records(
         header: see :class:`ReadOptions`.
         quoting: see :class:`ReadOptions`.
         columns_flag: the flag that names columns, for messages.
+        source_columns: further columns that ``columns`` may rename, for ``prepare``.
+        prepare: turns a row as it was read (and renamed) into one with the required columns.
 
     Returns:
         Rows by our column names; other columns keep the source's name.
@@ -72,9 +77,10 @@ def open_records(
         UserError: no such file, an unknown format, or (when read) a broken row or a missing column.
     """
     specs = [spec] if isinstance(spec, str) else list(spec)
-    asked = {ours: theirs for ours, theirs in columns.items() if ours in {*required, *optional, *text_columns}}
+    known = {*required, *optional, *text_columns, *source_columns}
+    asked = {ours: theirs for ours, theirs in columns.items() if ours in known}
     optional = [name for name in dict.fromkeys([*optional, *text_columns]) if name not in required]
-    wanted = _Columns(asked, tuple(required), optional, text_columns, columns_flag)
+    wanted = _Columns(asked, tuple(required), optional, text_columns, columns_flag, prepare)
     options = ReadOptions(header, quoting)
     sources = [source for one in specs for source in _resolve(one)]
 
@@ -121,6 +127,9 @@ def _checked(sources: Iterator[Iterator[Row]], wanted: _Columns) -> Iterator[Row
             values = row.values
             if renamed:
                 _rename(values, renamed)
+            if wanted.prepare is not None:
+                row = wanted.prepare(row)
+                values = row.values
             if needed is None:
                 needed = {*wanted.required, *(name for name in wanted.optional if name in values)}
                 absent = set(wanted.optional) - needed
