@@ -31,8 +31,9 @@ lint: venv
 types: venv
 	$(BIN)/mypy
 
+# Two processes: most of a test's time is Python's tracing of graphs, on one core. A file's tests share their fixtures.
 pytest: venv
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lock: venv
 	$(BIN)/python -m pip install --quiet pip-tools

@@ -34,7 +34,16 @@ EXTRAS = {
     "notebooks": ["jupyterlab>=4", "matplotlib>=3.9", "nbclient>=0.10"],
     "demo": ["snownlp>=0.12.3"],
     "chinese": ["rjieba>=0.2"],
-    "dev": ["pytest>=8", "hypothesis>=6", "ruff>=0.9", "mypy>=1.14", "types-PyYAML", "types-tqdm", "types-protobuf"],
+    "dev": [
+        "pytest>=8",
+        "pytest-xdist>=3.6",
+        "hypothesis>=6",
+        "ruff>=0.9",
+        "mypy>=1.14",
+        "types-PyYAML",
+        "types-tqdm",
+        "types-protobuf",
+    ],
 }
 EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
 
