@@ -17,6 +17,7 @@ CORE = [
     "pyarrow>=17",
     "safetensors>=0.5",  # keras-hub needs it for Hugging Face directories and does not declare it
     "scikit-learn>=1.5",
+    "datasketch>=2,<3",  # MinHash; version 2 numbers its hashes otherwise than version 1
     "tokenizers>=0.20",
     "tqdm>=4.66",
 ]

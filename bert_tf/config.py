@@ -28,13 +28,18 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_default=True)
 
 
-class CleaningConfig(Section):
-    """What is removed from the records before anything else sees them. Every option reports what it did."""
+class TextCleaningConfig(Section):
+    """What is removed from a text."""
 
     unicode: Literal["none", "NFC", "NFKC"] = Field("NFC", description="Unicode normalisation of the texts")
     control_characters: bool = Field(True, description="remove control and invisible format characters")
     html: bool = Field(False, description="remove HTML tags and decode entities such as &amp;")
     whitespace: bool = Field(True, description="collapse runs of whitespace and strip the ends")
+
+
+class CleaningConfig(TextCleaningConfig):
+    """What is removed from the records before anything else sees them. Every option reports what it did."""
+
     empty: Literal["drop", "error"] = Field("drop", description="what to do with rows whose text is empty")
     duplicates: Literal["keep", "drop"] = Field(
         "keep", description="drop: of rows with equal texts and equal label, keep the first"

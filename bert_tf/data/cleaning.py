@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bert_tf.config import CleaningConfig
+from bert_tf.config import CleaningConfig, TextCleaningConfig
 from bert_tf.data.markup import without_html
 from bert_tf.data.records import Records, Row, text_of
 from bert_tf.errors import UserError
@@ -85,18 +85,23 @@ def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
 
 
-def clean_text(text: str, config: CleaningConfig) -> str:
+def clean_text(text: str, config: TextCleaningConfig, changed_by: set[str] | None = None) -> str:
     """Cleans one text; cleaning it again changes nothing.
 
     Joiners (ZWJ, ZWNJ) stay where they are spelling: in Arabic, Indic and related scripts and in emoji sequences.
+
+    Args:
+        text: what to clean.
+        config: the options.
+        changed_by: gets the names of the steps that changed the text.
     """
-    return _run(text, _steps(config))
+    return _run(text, _steps(config), changed_by)
 
 
 Step = Callable[[str], str]
 
 
-def _steps(config: CleaningConfig) -> dict[str, Step]:
+def _steps(config: TextCleaningConfig) -> dict[str, Step]:
     steps: dict[str, Step] = {}
     if config.html:
         steps["html"] = without_html
