@@ -18,6 +18,8 @@ CORE = [
     "safetensors>=0.5",  # keras-hub needs it for Hugging Face directories and does not declare it
     "scikit-learn>=1.5",
     "datasketch>=2,<3",  # MinHash; version 2 numbers its hashes otherwise than version 1
+    "ijson>=3.3",
+    "nltk>=3.9",  # its word tokeniser alone, for CMRC 2018's metric
     "tokenizers>=0.20",
     "tqdm>=4.66",
 ]
