@@ -52,14 +52,16 @@ class TextPreprocessor(keras_hub.models.Preprocessor):
 
     def pack(self, texts: tf.Tensor, text_pairs: tf.Tensor | None = None) -> dict[str, tf.RaggedTensor]:
         """Texts ``(batch,)`` string to ragged ``token_ids`` and ``segment_ids``, ``(batch, None)`` int32."""
-        first = self._tokenize(texts)
+        return self.pack_tokens(self._tokenize(texts), None if text_pairs is None else self._tokenize(text_pairs))
+
+    def pack_tokens(self, first: tf.RaggedTensor, second: tf.RaggedTensor | None = None) -> dict[str, tf.RaggedTensor]:
+        """As :meth:`pack`, of token ids without special tokens, ``(batch, None)`` int32."""
         start = self._special("cls", "start")
         end = self._special("sep", "end")
-        if text_pairs is None:
+        if second is None:
             first = first[:, : self.sequence_length - 2]
             pieces, segments = [start, first, end], [0, 0, 0]
         else:
-            second = self._tokenize(text_pairs)
             separators = [end] * self._separators_between()
             room = self.sequence_length - 2 - len(separators)
             first, second = _truncate_longest_first(first, second, room)
