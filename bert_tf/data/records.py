@@ -19,15 +19,17 @@ class Row(NamedTuple):
         file: file or data set it came from.
         line: line in the file (of its start), or row of the data set, from 1.
         values: column name to value.
+        place: where it stands in the file, if a line says too little.
     """
 
     file: str
     line: int
     values: dict[str, Any]
+    place: str = ""
 
     def where(self) -> str:
         """Such as ``train.tsv line 17``."""
-        return f"{self.file} line {self.line}"
+        return f"{self.file} {self.place or f'line {self.line}'}"
 
 
 class Records:

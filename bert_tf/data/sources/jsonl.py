@@ -1,4 +1,5 @@
-"""JSON Lines: one object per line. ``.json`` is read so too, as the data sets of CLUE have that suffix."""
+"""JSON Lines: one object per line. ``.json`` is read so too, as the data sets of CLUE have that suffix, unless the file
+begins as SQuAD's do."""
 
 from __future__ import annotations
 
@@ -7,8 +8,9 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from bert_tf.data.files import check_encoding, open_text
+from bert_tf.data.files import check_encoding, open_text, suffix
 from bert_tf.data.records import Row
+from bert_tf.data.sources import squad
 from bert_tf.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ def read(path: str, options: ReadOptions) -> Iterator[Row]:
     Raises:
         UserError: a line is not UTF-8, not JSON or not an object.
     """
+    if suffix(path) == ".json" and squad.recognises(path):
+        yield from squad.read_file(path)
+        return
     with open_text(path) as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
@@ -46,7 +51,7 @@ def _parse(path: str, number: int, line: str) -> Any:
     try:
         values = json.loads(line.rstrip())
     except json.JSONDecodeError as error:
-        hint = " (one object per line, not spread over lines)" if line.strip() in "[{" else ""
+        hint = " (one object per line, not spread over lines; or SQuAD's JSON)" if line.strip() in "[{" else ""
         raise UserError(f"{path} line {number} column {error.colno}: not valid JSON: {error.msg}{hint}.") from None
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
         raise UserError(f"{path} line {number}: JSON that cannot be read: {error}.") from None
