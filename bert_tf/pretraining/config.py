@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from bert_tf.config import DataSpec, RunConfig, ScratchConfig, Section, TrainingConfig
+from bert_tf.config import DataConfig, DataSpec, ExperimentConfig, RunConfig, ScratchConfig, Section, TrainingConfig
 
 
 class CorpusConfig(Section):
@@ -58,3 +58,16 @@ class PretrainingConfig(RunConfig):
     masking: MaskingConfig = Field(default_factory=MaskingConfig)
     scratch: ScratchConfig = Field(default_factory=ScratchConfig)
     training: PretrainingRecipe = Field(default_factory=PretrainingRecipe)
+
+    def as_experiment(self) -> ExperimentConfig:
+        """The run as commands that use its model see it: it fills masks in texts that are read as the corpus was."""
+        return ExperimentConfig(
+            task="fill",
+            backbone=self.backbone,
+            output=self.output,
+            seed=self.seed,
+            distribution=self.distribution,
+            data=DataConfig(columns=self.columns, sequence_length=self.sequence_length),
+            scratch=self.scratch,
+            training=TrainingConfig(**self.training.model_dump()),
+        )

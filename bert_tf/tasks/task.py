@@ -36,6 +36,7 @@ class TextTask(keras_hub.models.Task):
         target_signature: type of a batch of targets, its first dimension the batch.
         windowed: one record becomes any number of rows of features, as where long texts are cut into windows.
         keeps_text: the answers point into the text, so cleaning drops rows but never changes a text.
+        works_untrained: a backbone answers without training, so commands take ``--backbone`` instead of ``--run``.
     """
 
     Options: ClassVar[type[BaseModel]]
@@ -47,6 +48,7 @@ class TextTask(keras_hub.models.Task):
     target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None], tf.int32)
     windowed: ClassVar[bool] = False
     keeps_text: ClassVar[bool] = False
+    works_untrained: ClassVar[bool] = False
 
     pair: bool
 

@@ -18,8 +18,9 @@ from typing import Any
 import tensorflow as tf
 
 from bert_tf.atomic_file import write_atomically
-from bert_tf.config import ExperimentConfig, RunConfig, load
+from bert_tf.config import ExperimentConfig, RunConfig, load, read_yaml
 from bert_tf.errors import UserError
+from bert_tf.pretraining.config import PretrainingConfig
 from bert_tf.tasks import find_task
 from bert_tf.tasks.task import TextTask
 
@@ -118,8 +119,10 @@ class RunDirectory:
         return run
 
     def config(self) -> ExperimentConfig:
-        """The resolved config of the run."""
-        return load(self.config_file, ExperimentConfig)
+        """The resolved config of the run; of a pre-training run, what it says about its model and data."""
+        if "task" in read_yaml(self.config_file)[0]:
+            return load(self.config_file, ExperimentConfig)
+        return load(self.config_file, PretrainingConfig).as_experiment()
 
     def load_model(self) -> TextTask:
         """Loads the best epoch's model, computing in float32."""

@@ -1,0 +1,53 @@
+"""``--run DIR``, or ``--backbone SPEC --task NAME``: the flags that say which model a command works with."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, Field
+
+from bert_tf import command_line
+from bert_tf.errors import UserError
+
+if TYPE_CHECKING:
+    from bert_tf.training.run_directory import RunDirectory
+    from bert_tf.training.untrained import UntrainedModel
+
+
+class HeadFlags(BaseModel):
+    """The flags that are made like a config's."""
+
+    head: dict[str, Any] = Field(default_factory=dict, description="options of the task, beside --backbone")
+
+
+def add_model_flags(parser: argparse.ArgumentParser, *, task: str) -> None:
+    """Adds ``--run``, ``--backbone`` and ``--task``.
+
+    Args:
+        parser: of the command.
+        task: the default of ``--task``.
+    """
+    parser.add_argument("--run", metavar="DIR", help="run directory")
+    parser.add_argument("--backbone", metavar="SPEC", help="instead of --run: a backbone without training")
+    parser.add_argument("--task", metavar="NAME", help=f"beside --backbone: what the model answers [{task}]")
+    parser.set_defaults(default_task=task)
+
+
+def open_model(arguments: argparse.Namespace) -> RunDirectory | UntrainedModel:
+    """Opens what the flags name.
+
+    Raises:
+        UserError: neither or both of ``--run`` and ``--backbone`` are given, or the model is not there.
+    """
+    from bert_tf.training.run_directory import RunDirectory
+    from bert_tf.training.untrained import UntrainedModel
+
+    head = command_line.config_values(arguments, HeadFlags).get("head", {})
+    if (arguments.run is None) == (arguments.backbone is None):
+        raise UserError("Give either --run DIR, or --backbone SPEC for a model without training.")
+    if arguments.run is None:
+        return UntrainedModel(arguments.backbone, arguments.task or arguments.default_task, head)
+    if arguments.task is not None or head:
+        raise UserError(f"{'--task' if arguments.task else '--head'} goes with --backbone; a run knows its own.")
+    return RunDirectory.open(arguments.run)
