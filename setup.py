@@ -12,6 +12,7 @@ CORE = [
     "keras>=3.15,<3.16",
     "keras-nlp==0.32.0",  # a shim that installs keras-hub of the same version
     "keras-hub==0.32.0",
+    "h5py>=3",
     "pydantic>=2.10,<3",
     "PyYAML>=6",
     "pyarrow>=17",

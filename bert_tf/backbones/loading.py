@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import keras_hub
+import numpy as np
 
 from bert_tf.backbones import bert_encoder, sources  # noqa: F401  (registers BertEncoder for loading)
 from bert_tf.config import ScratchConfig
@@ -22,11 +24,14 @@ class LoadedBackbone:
         backbone: takes ``token_ids``, ``padding_mask`` and, in BERT, ``segment_ids``, ``(batch, seq_len)`` int32.
         tokenizer: its tokeniser.
         source: one line for the log.
+        pretraining_heads: weights of the heads it was pre-trained with, where the origin has them, by the names of
+            ``bert_tf.backbones.bert_weights``.
     """
 
     backbone: keras_hub.models.Backbone
     tokenizer: keras_hub.models.Tokenizer
     source: str
+    pretraining_heads: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,8 @@ def load_backbone(
     """Loads what ``--backbone`` names.
 
     Args:
-        spec: a KerasHub preset, ``hf://…``, ``kaggle://…``, a local directory (KerasHub preset or Hugging Face),
-            ``package://NAME/PATH`` or ``scratch:tiny|mini|small|medium|base``.
+        spec: a KerasHub preset, ``hf://…``, ``kaggle://…``, a local directory (KerasHub preset, Hugging Face, Google's
+            TF1 release, TensorFlow Model Garden), ``package://NAME/PATH`` or ``scratch:tiny|mini|small|medium|base``.
         texts: see :class:`LoadOptions`.
         scratch: see :class:`LoadOptions`.
         sequence_length: see :class:`LoadOptions`.
@@ -83,6 +88,8 @@ def load_backbone(
                     f"--data.sequence_length {sequence_length}: {spec} was trained for at most {longest} tokens."
                 )
             return loaded
+    if Path(spec).is_dir():
+        raise UserError(f"--backbone {spec}: {_why_not(Path(spec))}")
     raise UserError(
         f"--backbone {spec}: this is neither a KerasHub preset nor a directory. Give a preset such as bert_base_zh, a "
         "local directory, hf://OWNER/NAME, kaggle://…, package://NAME/PATH or scratch:tiny|mini|small|medium|base."
@@ -92,3 +99,15 @@ def load_backbone(
 def describe(name: str, backbone: keras_hub.models.Backbone) -> str:
     """The log line of a loaded backbone."""
     return f"{name} ({type(backbone).__name__}, {backbone.count_params() / 1e6:.1f} M parameters)"
+
+
+def _why_not(directory: Path) -> str:
+    """Why a directory is no checkpoint, and what would be one."""
+    if (directory / "model" / "config.json").exists():
+        return f"this is a run directory; its model is {directory / 'model'}."
+    found = ", ".join(sorted(path.name for path in directory.iterdir())[:10]) or "nothing"
+    return (
+        "this directory holds no checkpoint. It needs config.json (Hugging Face, KerasHub), or bert_config.json with "
+        "bert_model.ckpt.* (Google), or a checkpoint of the TensorFlow Model Garden with its params.yaml; each but a "
+        f"KerasHub preset with vocab.txt. It holds {found}."
+    )

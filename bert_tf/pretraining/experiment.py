@@ -71,7 +71,9 @@ def run_pretraining(config: PretrainingConfig, *, resume: bool = False) -> RunDi
         keras.utils.set_random_seed(config.seed)
         preprocessor = TextPreprocessor(loaded.tokenizer, sequence_length=config.sequence_length)
         task = BertPretrainer(loaded.backbone, preprocessor, pair=config.corpus.objective != "mlm", dtype=dtype)
+        heads = task.load_heads(loaded.pretraining_heads)
     logger.info("backbone: %s", loaded.source)
+    logger.info("pre-training heads: %s", heads)
     logger.info("distribution: %s", describe_strategy(strategy))
 
     if is_chief(strategy):

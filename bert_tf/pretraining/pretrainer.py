@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ import tensorflow as tf
 from pydantic import BaseModel
 
 from bert_tf.backbones.bert_encoder import ACTIVATIONS
+from bert_tf.backbones.bert_weights import MASKED_TOKEN_HEAD, PAIR_HEAD, NamedVariable, assign, dense, layer_norm
 from bert_tf.pretraining.examples import NO_PAIR
 from bert_tf.pretraining.masking import NO_TARGET
 from bert_tf.tasks.task import TextTask
@@ -71,6 +73,35 @@ class BertPretrainer(TextTask):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "pair": self.pair}
+
+    def head_variables(self) -> list[NamedVariable]:
+        """The weights of the heads under Hugging Face's names."""
+        head = self.masked_token_head
+        variables = [
+            *dense(head._intermediate_dense, "cls.predictions.transform.dense"),
+            *layer_norm(head._intermediate_layer_norm, "cls.predictions.transform.LayerNorm"),
+            NamedVariable(head._bias, "cls.predictions.bias"),
+        ]
+        return [*variables, *(dense(self.pair_head, "cls.seq_relationship") if self.pair else [])]
+
+    def load_heads(self, weights: Mapping[str, np.ndarray]) -> str:
+        """Takes over the heads of a checkpoint; what it lacks stays random.
+
+        Args:
+            weights: ``LoadedBackbone.pretraining_heads``.
+
+        Returns:
+            What was loaded and what starts random, for the log.
+
+        Raises:
+            UserError: a shape does not fit the encoder.
+        """
+        for each in self.head_variables():
+            if each.name in weights:
+                assign(each, weights[each.name], each.name)
+        heads = {"masked tokens": MASKED_TOKEN_HEAD, **({"pairs": PAIR_HEAD} if self.pair else {})}
+        found = {name: all(weight in weights for weight in head) for name, head in heads.items()}
+        return ", ".join(f"{name} {'loaded' if known else 'random'}" for name, known in found.items())
 
     def loss_per_example(self, targets: tf.Tensor, outputs: dict[str, tf.Tensor]) -> tf.Tensor:
         """Mean cross-entropy of an example's masked tokens, plus that of its pair, ``(batch,)`` float32.

@@ -10,13 +10,28 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import h5py
 import keras_hub
+import numpy as np
 
 from bert_tf.backbones.loading import LoadedBackbone, LoadOptions, describe
 from bert_tf.errors import UserError
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 
 _REMOTE = ("hf://", "kaggle://")
+
+_PRETRAINER = "bert_tf>BertPretrainer"
+_HEADS_FILE = "task.weights.h5"
+_HEADS = {
+    "cls.predictions.transform.dense.weight": "masked_lm_head/_intermediate_dense/vars/0",
+    "cls.predictions.transform.dense.bias": "masked_lm_head/_intermediate_dense/vars/1",
+    "cls.predictions.transform.LayerNorm.weight": "masked_lm_head/_intermediate_layer_norm/vars/0",
+    "cls.predictions.transform.LayerNorm.bias": "masked_lm_head/_intermediate_layer_norm/vars/1",
+    "cls.predictions.bias": "masked_lm_head/vars/0",
+    "cls.seq_relationship.weight": "dense/vars/0",
+    "cls.seq_relationship.bias": "dense/vars/1",
+}
+"""The names of ``bert_tf.backbones.bert_weights`` to those under which Keras saves a ``BertPretrainer``'s heads."""
 
 
 def accepts(spec: str) -> bool:
@@ -33,7 +48,7 @@ def accepts(spec: str) -> bool:
 
 
 def load(spec: str, options: LoadOptions) -> LoadedBackbone:
-    """Loads backbone and tokeniser; a BERT's tokeniser becomes the exact one.
+    """Loads backbone and tokeniser; a BERT's tokeniser becomes the exact one. A pre-training run keeps its heads.
 
     Raises:
         UserError: the name is wrong, the download fails, or the preset is no text encoder.
@@ -47,6 +62,7 @@ def load(spec: str, options: LoadOptions) -> LoadedBackbone:
     try:
         backbone = keras_hub.models.Backbone.from_preset(spec, **dtype)
         tokenizer = keras_hub.models.Tokenizer.from_preset(spec)
+        heads = _read_heads(Path(spec)) if is_local else {}
     except Exception as error:  # Kaggle, Hugging Face, HTTP, files and Keras each raise their own kinds
         reason = " ".join(str(error).split())[:300]
         if is_local:
@@ -58,7 +74,19 @@ def load(spec: str, options: LoadOptions) -> LoadedBackbone:
         ) from None
     if "token_ids" not in _inputs(backbone):
         raise UserError(f"--backbone {spec}: {type(backbone).__name__} is not a text encoder.")
-    return LoadedBackbone(backbone, ExactBertTokenizer.like(tokenizer), describe(spec, backbone))
+    return LoadedBackbone(backbone, ExactBertTokenizer.like(tokenizer), describe(spec, backbone), heads)
+
+
+def _read_heads(directory: Path) -> dict[str, np.ndarray]:
+    """The pre-training heads in the model of a pre-training run; empty for any other preset."""
+    task = directory / "task.json"
+    if not task.exists() or json.loads(task.read_text(encoding="utf-8")).get("registered_name") != _PRETRAINER:
+        return {}
+    if not (directory / _HEADS_FILE).exists():
+        return {}
+    with h5py.File(directory / _HEADS_FILE) as file:
+        layers = file["layers"]
+        return {name: np.asarray(layers[path], np.float32) for name, path in _HEADS.items() if path in layers}
 
 
 def _inputs(backbone: Any) -> set[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer, BertConfig, BertModel, BertTokenizerFast
+from transformers import AutoTokenizer, BertConfig, BertForPreTraining, BertModel, BertTokenizerFast
 
 FOLDER = Path(__file__).parent
 TINY = FOLDER / "tiny_huggingface_bert"
@@ -38,7 +38,7 @@ VOCABULARY += list("我非常喜欢这本书很差。")
 
 
 def write_tiny_model() -> None:
-    """Two layers of width 16 with random weights larger than usual, so that a wrong activation shows."""
+    """Two layers of width 16 and the heads, random weights larger than usual, so that a wrong activation shows."""
     torch.manual_seed(7)
     config = BertConfig(
         vocab_size=len(VOCABULARY),
@@ -51,7 +51,10 @@ def write_tiny_model() -> None:
         layer_norm_eps=1e-3,
     )
     TINY.mkdir(exist_ok=True)
-    BertModel(config).save_pretrained(TINY)
+    model = BertForPreTraining(config)
+    for parameter in model.cls.parameters():  # whose biases would be 0 and scales 1
+        torch.nn.init.normal_(parameter, std=0.5)
+    model.save_pretrained(TINY)
     (TINY / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
     settings = {"do_lower_case": True, "tokenizer_class": "BertTokenizer"}
     (TINY / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
@@ -80,10 +83,32 @@ def fingerprint(directory: Path) -> list[dict[str, Any]]:
     return found
 
 
+@torch.no_grad()
+def head_outputs(directory: Path) -> list[dict[str, Any]]:
+    """For each pair of :func:`fingerprint`, the first 8 logits at token 1 and the two logits of the pair."""
+    model = BertForPreTraining.from_pretrained(directory).eval()
+    tokenizer = BertTokenizerFast(str(directory / "vocab.txt"), do_lower_case=True)
+    found = []
+    for text, pair in PAIRS:
+        outputs = model(**tokenizer(text, pair, return_tensors="pt"))
+        found.append(
+            {
+                "tokens": outputs.prediction_logits[0, 1, :8].tolist(),
+                "pair": outputs.seq_relationship_logits[0].tolist(),
+            }
+        )
+    return found
+
+
 def main() -> None:
     write_tiny_model()
     (minilm,) = map(Path, sys.argv[1:])
-    reference = {"pairs": PAIRS, "tiny": fingerprint(TINY), "minilm": fingerprint(minilm)}
+    reference = {
+        "pairs": PAIRS,
+        "tiny": fingerprint(TINY),
+        "tiny_heads": head_outputs(TINY),
+        "minilm": fingerprint(minilm),
+    }
     REFERENCE.write_text(json.dumps(reference, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 

@@ -70,12 +70,12 @@ def tensors(directory: Path) -> dict[str, np.ndarray]:
 
 
 def test_names_of_other_writers_are_read(directory: Path) -> None:
-    """``bert.`` before every name, LayerNorm's old names, a head that is not ours, weights in two files."""
+    """No ``bert.`` before the names, LayerNorm's old names, a head that is not ours, weights in two files."""
     renamed = {
-        "bert." + name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): value
+        name.removeprefix("bert.").replace("Norm.weight", "Norm.gamma").replace("Norm.bias", "Norm.beta"): value
         for name, value in tensors(directory).items()
     }
-    renamed["cls.predictions.bias"] = np.zeros(3, np.float32)
+    renamed["classifier.bias"] = np.zeros(3, np.float32)
     (directory / "model.safetensors").unlink()
     names = sorted(renamed)
     parts = {"a.safetensors": names[:10], "b.safetensors": names[10:]}
@@ -93,13 +93,13 @@ def test_half_precision_weights_are_read(directory: Path, dtype: Any) -> None:
     backbone = load_backbone(str(directory)).backbone
     assert {variable.dtype for variable in backbone.weights} == {"float32"}
     np.testing.assert_array_equal(
-        backbone.token_embedding.embeddings, halves["embeddings.word_embeddings.weight"].astype(np.float32)
+        backbone.token_embedding.embeddings, halves["bert.embeddings.word_embeddings.weight"].astype(np.float32)
     )
 
 
 def test_missing_pooler_stays_random(directory: Path, caplog: pytest.LogCaptureFixture) -> None:
     save_file(
-        {name: value for name, value in tensors(directory).items() if not name.startswith("pooler")},
+        {name: value for name, value in tensors(directory).items() if not name.startswith("bert.pooler")},
         directory / "model.safetensors",
     )
     keras.utils.set_random_seed(1)
@@ -140,6 +140,12 @@ def without_tensor(name: str) -> Callable[[Path], None]:
     return change
 
 
+def test_layers_beyond_the_config_are_reported(directory: Path, caplog: pytest.LogCaptureFixture) -> None:
+    change_config(num_hidden_layers=1)(directory)
+    assert load_backbone(str(directory)).backbone.num_layers == 1
+    assert "holds more layers than config.json says (1)" in caplog.text
+
+
 def only_torch_file(directory: Path) -> None:
     (directory / "model.safetensors").rename(directory / "pytorch_model.bin")
 
@@ -151,6 +157,9 @@ def only_torch_file(directory: Path) -> None:
         (change_config(hidden_act="mish"), "hidden_act 'mish' is not known"),
         (change_config(position_embedding_type="relative_key"), "only absolute position embeddings"),
         (change_config(hidden_size=None), "config.json: hidden_size is missing"),
+        (change_config(hidden_size="16"), "config.json: hidden_size is '16', which is no size"),
+        (change_config(num_attention_heads=3), "config.json: hidden_size 16 cannot be shared by 3 attention heads"),
+        (change_config(num_hidden_layers=3), "the weight encoder.layer.2.attention.self.query.weight is missing"),
         (change_config(intermediate_size=41), "intermediate.dense.weight has shape (40, 16), which config.json contra"),
         (write("vocab.txt", "\n".join([*RESERVED_TOKENS, *map(str, range(49))])), "54 tokens, but the model has 53"),
         (write("config.json", '{"model_type": '), "config.json: cannot be read"),
@@ -158,7 +167,10 @@ def only_torch_file(directory: Path) -> None:
         (write("vocab.txt", "[PAD]\n[UNK]\na\n"), "vocab.txt: the vocabulary lacks [CLS], [SEP], [MASK]"),
         (remove("model.safetensors"), "there is no model.safetensors (or pytorch_model.bin)"),
         (write("model.safetensors", "<html>"), "model.safetensors: not a readable safetensors file"),
-        (without_tensor("encoder.layer.1.output.dense.bias"), "the weight encoder.layer.1.output.dense.bias is missin"),
+        (
+            without_tensor("bert.encoder.layer.1.output.dense.bias"),
+            "the weight encoder.layer.1.output.dense.bias is missin",
+        ),
     ],
 )
 def test_flaws_are_named(directory: Path, spoil: Callable[[Path], None], message: str) -> None:
@@ -172,4 +184,14 @@ def test_flaws_are_named(directory: Path, spoil: Callable[[Path], None], message
 def test_pytorch_files_need_pytorch(directory: Path) -> None:
     only_torch_file(directory)
     with pytest.raises(UserError, match="this format needs PyTorch"):
+        load_backbone(str(directory))
+
+
+def test_pytorch_files_are_read(directory: Path) -> None:
+    torch = pytest.importorskip("torch")
+    torch.save({name: torch.tensor(v) for name, v in tensors(directory).items()}, directory / "pytorch_model.bin")
+    (directory / "model.safetensors").unlink()
+    assert_equals_transformers(str(directory), REFERENCE["tiny"], atol=1e-5)
+    (directory / "pytorch_model.bin").write_bytes(b"<html>")
+    with pytest.raises(UserError, match="pytorch_model.bin: not a readable PyTorch file"):
         load_backbone(str(directory))

@@ -28,7 +28,7 @@ def test_directory_in_a_package_without_running_its_code(tmp_path: Path, monkeyp
         ("package://not a name/model", "the Python package 'not a name' is not installed"),
         ("package://", "the Python package '' is not installed"),
         ("package://json/model", "the package has no directory 'model'"),
-        ("package://json", "this is neither a KerasHub preset nor a directory"),
+        ("package://json", "this directory holds no checkpoint. It needs config.json"),
     ],
 )
 def test_wrong_names(spec: str, message: str) -> None:
