@@ -90,6 +90,16 @@ def open_records(
     return Records(", ".join(specs), rows)
 
 
+def expand_specs(specs: Sequence[str]) -> list[str]:
+    """The single files and data sets that data specs name, each as a spec of its own.
+
+    Raises:
+        UserError: no such file, or an unknown format.
+    """
+    found = [one for spec in specs for one in _resolve(spec)]
+    return [f"{module.SCHEME}:{name}" if hasattr(module, "SCHEME") else name for module, name in found]
+
+
 def _resolve(spec: str) -> list[tuple[ModuleType, str]]:
     """The modules that read a spec, and what each is to read."""
     schemes = {module.SCHEME: module for module in _modules() if hasattr(module, "SCHEME")}
@@ -125,6 +135,7 @@ def _checked(sources: Iterator[Iterator[Row]], wanted: _Columns) -> Iterator[Row
         first_of_source = True
         for row in rows:
             values = row.values
+            named = list(values)
             if renamed:
                 _rename(values, renamed)
             if wanted.prepare is not None:
@@ -135,7 +146,7 @@ def _checked(sources: Iterator[Iterator[Row]], wanted: _Columns) -> Iterator[Row
                 absent = set(wanted.optional) - needed
                 texts &= needed
             if not values.keys() >= needed:
-                raise UserError(_missing_column(row, first_of_source, needed, wanted))
+                raise UserError(_missing_column(row, named, first_of_source, needed, wanted))
             if not absent.isdisjoint(values):
                 name = min(absent & values.keys())
                 raise UserError(f"{row.where()}: here is a column {name!r}, which the rows before do not have.")
@@ -158,9 +169,9 @@ def _rename(values: dict[str, object], source_names: Mapping[str, str]) -> None:
     values.update(found)
 
 
-def _missing_column(row: Row, first_of_source: bool, needed: set[str], wanted: _Columns) -> str:
+def _missing_column(row: Row, named: Sequence[str], first_of_source: bool, needed: set[str], wanted: _Columns) -> str:
     name = next(name for name in (*wanted.required, *wanted.optional) if name in needed and name not in row.values)
-    found = ", ".join(repr(wanted.source_names.get(column, column)) for column in row.values)
+    found = ", ".join(map(repr, named))
     return (
         f"{row.file if first_of_source else row.where()}: there is no column {wanted.source_names.get(name, name)!r}; "
         f"there are: {found}. Name the right one with {wanted.flag}.{name} NAME."
