@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from bert_tf import command_line
 from bert_tf.atomic_file import write_atomically
 from bert_tf.errors import UserError
+from bert_tf.model_flags import HeadFlags, add_model_flags, open_model
 
 EXAMPLES = """\
   python -m bert_tf.evaluate --run runs/x                        # the run's own test (or validation) data
@@ -17,7 +18,7 @@ EXAMPLES = """\
   python -m bert_tf.evaluate --run runs/x --baselines            # beside majority class and TF-IDF"""
 
 
-class Flags(BaseModel):
+class Flags(HeadFlags):
     """The flags that are made like a config's."""
 
     columns: dict[str, str] = Field(default_factory=dict, description="column names of --data, over the run's own")
@@ -26,7 +27,7 @@ class Flags(BaseModel):
 def main(argv: Sequence[str]) -> None:
     """Evaluates the best epoch, prints a table and writes ``evaluation/metrics.json``."""
     parser = command_line.ArgumentParser(command="evaluate", description="Evaluate a run.", examples=EXAMPLES)
-    parser.add_argument("--run", required=True, metavar="DIR", help="run directory")
+    add_model_flags(parser, task="embedding")
     parser.add_argument("--data", nargs="+", metavar="SPEC", help="labelled data [the run's test data]")
     parser.add_argument("--baselines", action="store_true", help="also score simple models trained on the same data")
     parser.add_argument("--batch_size", type=int, metavar="N", help="largest batch [the run's]")
@@ -46,7 +47,7 @@ def main(argv: Sequence[str]) -> None:
     from bert_tf.evaluation.run_evaluation import evaluate_run
     from bert_tf.training.run_directory import RunDirectory
 
-    run = RunDirectory.open(arguments.run)
+    run = open_model(arguments)
     scores = evaluate_run(
         run,
         data=arguments.data,
@@ -56,15 +57,11 @@ def main(argv: Sequence[str]) -> None:
         baselines=arguments.baselines,
     )
     result = scores.models["model"]
-    write_atomically(
-        run.evaluation / "metrics.json",
-        json.dumps(
-            {"data": scores.data, **result, "baselines": {k: v for k, v in scores.models.items() if k != "model"}},
-            indent=2,
-            ensure_ascii=False,
-        )
-        + "\n",
-    )
+    if isinstance(run, RunDirectory):
+        baselines = {name: metrics for name, metrics in scores.models.items() if name != "model"}
+        metrics = {"data": scores.data, **result, "baselines": baselines}
+        path = run.evaluation / "metrics.json"
+        write_atomically(path, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
     print(f"{scores.data}\n\n{report.metrics_table(scores.models)}")
     for part in (report.label_table(result), report.confusion_table(result)):
         if part:

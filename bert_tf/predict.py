@@ -8,15 +8,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, TextIO
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from bert_tf import command_line
 from bert_tf.atomic_file import open_atomically
 from bert_tf.errors import UserError
+from bert_tf.model_flags import HeadFlags, add_model_flags, open_model
 
 EXAMPLES = """\
   python -m bert_tf.predict --run runs/x --text "我非常喜欢这本书。"
-  python -m bert_tf.predict --run runs/x --data in.jsonl --output out.jsonl"""
+  python -m bert_tf.predict --run runs/x --data in.jsonl --output out.jsonl
+  python -m bert_tf.predict --run runs/pretrained --text "今天天气很[MASK]。" --top_k 5
+  python -m bert_tf.predict --backbone SPEC --text "今天天气很[MASK]。"     # a checkpoint with its head"""
 
 
 INPUTS = {
@@ -29,7 +32,7 @@ INPUTS = {
 """One record on the command line: a flag for each column that some task reads."""
 
 
-class Flags(BaseModel):
+class Flags(HeadFlags):
     """The flags that are made like a config's."""
 
     columns: dict[str, str] = Field(default_factory=dict, description="column names of --data, over the run's own")
@@ -38,12 +41,13 @@ class Flags(BaseModel):
 def main(argv: Sequence[str]) -> None:
     """Writes one JSON line per record, in order: the record's own columns and ``prediction``."""
     parser = command_line.ArgumentParser(command="predict", description="Answer texts.", examples=EXAMPLES)
-    parser.add_argument("--run", required=True, metavar="DIR", help="run directory")
+    add_model_flags(parser, task="fill")
     parser.add_argument("--data", nargs="+", metavar="SPEC", help="data specs; labels are not needed")
     for name, help_text in INPUTS.items():
         parser.add_argument(f"--{name}", nargs="+" if name == "choices" else None, help=help_text)
     parser.add_argument("--output", metavar="FILE", help="JSONL file [stdout]; written whole or not at all")
     parser.add_argument("--batch_size", type=int, metavar="N", help="largest batch [the run's]")
+    parser.add_argument("--top_k", type=int, metavar="N", help="answers of each mask, in tasks that give several")
     command_line.add_config_flags(parser, Flags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
@@ -58,11 +62,16 @@ def main(argv: Sequence[str]) -> None:
     from bert_tf.data.records import Records, Row
     from bert_tf.evaluation.inference import answer_records
     from bert_tf.evaluation.run_evaluation import open_evaluation_data
-    from bert_tf.training.run_directory import RunDirectory
 
-    run = RunDirectory.open(arguments.run)
+    run = open_model(arguments)
     task = run.load_model()
     config = run.config()
+    if arguments.top_k is not None:
+        if not hasattr(task, "top_k"):
+            raise UserError(f"--top_k: the task {config.task} gives one answer only.")
+        if arguments.top_k < 1:
+            raise UserError(f"--top_k must be at least 1, not {arguments.top_k}.")
+        task.top_k = arguments.top_k
     if arguments.data:
         columns = command_line.config_values(arguments, Flags).get("columns", {})
         records = open_evaluation_data(config.data, task, arguments.data, columns, labelled=False)
@@ -72,7 +81,7 @@ def main(argv: Sequence[str]) -> None:
             raise UserError(f"--{missing[0]} is required: this model reads {' and '.join(needed)}.")
         if surplus := [name for name in given if name not in needed]:
             raise UserError(f"--{surplus[0]}: this model reads {' and '.join(needed)} only.")
-        row = Row(f"--{needed[0]}", 1, {name: given[name] for name in needed})
+        row = task.prepare(Row(f"--{needed[0]}", 1, {name: given[name] for name in needed}))
         records = Records(row.file, lambda: iter([row]))
 
     answers = answer_records(task, records, batch_size=arguments.batch_size or config.training.evaluation_batch_size)

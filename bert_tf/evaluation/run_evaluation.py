@@ -15,6 +15,7 @@ from bert_tf.errors import UserError
 from bert_tf.evaluation.inference import evaluate_records
 from bert_tf.tasks.task import TextTask
 from bert_tf.training.run_directory import RunDirectory
+from bert_tf.training.untrained import UntrainedModel
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Scores:
 
 
 def evaluate_run(
-    run: RunDirectory,
+    run: RunDirectory | UntrainedModel,
     *,
     data: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
@@ -42,7 +43,7 @@ def evaluate_run(
     """Scores the best epoch of a run.
 
     Args:
-        run: an opened run directory.
+        run: an opened run directory, or a model that works without training.
         data: data specs; default the run's test data, else its validation data. Given data is read as it is, without
             the cleaning of the training data: the score is that of the served model on such texts.
         columns: column names of ``data`` where they differ from the run's.
@@ -54,6 +55,8 @@ def evaluate_run(
         UserError: the data cannot be read or has no rows, or there is none.
     """
     config = run.config()
+    if data is None and config.data.train is None:
+        raise UserError(f"{run.path}: it was not trained on labelled data; give some with --data.")
     task = run.load_model()
     unknown = on_unknown_label or config.data.on_unknown_label
     splits = None
@@ -86,7 +89,7 @@ def open_evaluation_data(
     )
 
 
-def _held_out(run: RunDirectory, splits: Splits | None) -> Records:
+def _held_out(run: RunDirectory | UntrainedModel, splits: Splits | None) -> Records:
     assert splits is not None
     records = splits.test or splits.validation
     if records is None:
