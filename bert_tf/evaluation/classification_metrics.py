@@ -9,20 +9,24 @@ import numpy as np
 from sklearn import metrics
 
 
-def classification_metrics(targets: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
+def classification_metrics(
+    targets: np.ndarray, probabilities: np.ndarray, labels: Sequence[str], predicted: np.ndarray | None = None
+) -> dict[str, Any]:
     """Scores predicted probabilities against the true classes.
 
     Args:
         targets: true class indices, ``(examples,)`` int.
         probabilities: ``(examples, classes)`` float, rows add up to 1.
         labels: label names by class index.
+        predicted: answered class indices, ``(examples,)`` int; default the most probable ones.
 
     Returns:
-        ``accuracy``, macro ``precision``, ``recall`` and ``f1``, ``weighted_f1``, ``mcc``, ``loss`` (mean cross-entropy
-        in nats), ``per_label`` (name to precision, recall, F1, support) and ``confusion_matrix`` (rows are the true
-        labels, columns the predicted ones, in the order of ``labels``).
+        ``accuracy``, macro ``precision``, ``recall`` and ``f1``, of two labels ``f1_positive`` (F1 of the second one, as
+        GLUE scores MRPC and QQP), ``weighted_f1``, ``mcc``, ``loss`` (mean cross-entropy in nats), ``per_label`` (name
+        to precision, recall, F1, support) and ``confusion_matrix`` (rows are the true labels, columns the predicted
+        ones, in the order of ``labels``).
     """
-    predicted = probabilities.argmax(axis=-1)
+    predicted = probabilities.argmax(axis=-1) if predicted is None else predicted
     classes = np.arange(len(labels))
     precision, recall, f1, support = metrics.precision_recall_fscore_support(
         targets, predicted, labels=classes, zero_division=0
@@ -35,6 +39,7 @@ def classification_metrics(targets: np.ndarray, probabilities: np.ndarray, label
         "precision": float(precision[present].mean()),
         "recall": float(recall[present].mean()),
         "f1": float(f1[present].mean()),
+        **({"f1_positive": float(f1[1])} if len(labels) == 2 else {}),
         "weighted_f1": float(np.average(f1, weights=support)),
         "mcc": float(metrics.matthews_corrcoef(targets, predicted)),
         "loss": float(-np.log(np.maximum(true_probability, 1e-30)).mean()),

@@ -11,12 +11,12 @@ from bert_tf.errors import UserError
 if TYPE_CHECKING:
     from bert_tf.tasks.task import TextTask
 
-_CONTRACT = "task"
+_CONTRACTS = ("task", "single_label")  # what task files are made from
 
 
 def task_names() -> list[str]:
     """The names that ``--task`` takes."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != _CONTRACT)
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in _CONTRACTS)
 
 
 def find_task(name: str) -> type[TextTask]:

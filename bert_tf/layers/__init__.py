@@ -1,0 +1,1 @@
+"""Keras layers that stand between an encoder and a head."""
