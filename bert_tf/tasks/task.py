@@ -33,6 +33,7 @@ class TextTask(keras_hub.models.Task):
         source_columns: further columns that :meth:`prepare` reads; ``--data.columns.NAME`` may rename them.
         class_column: the column by which splits are stratified and conflicting labels found; ``None`` without classes.
         best_metric: the metric that chooses the best epoch, and whether more is better.
+        lower_is_better: of the other metrics, those of which less is better.
         target_signature: type of a batch of targets, its first dimension the batch.
         windowed: one record becomes any number of rows of features, as where long texts are cut into windows.
         keeps_text: the answers point into the text, so cleaning drops rows but never changes a text.
@@ -45,6 +46,7 @@ class TextTask(keras_hub.models.Task):
     source_columns: ClassVar[tuple[str, ...]] = ()
     class_column: ClassVar[str | None] = "label"
     best_metric: ClassVar[tuple[str, bool]]
+    lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss"})
     target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None], tf.int32)
     windowed: ClassVar[bool] = False
     keeps_text: ClassVar[bool] = False

@@ -77,10 +77,11 @@ def train(
     strategy = strategy or tf.distribute.get_strategy()
     check_batch_size(strategy, batches.batch_size, recipe.gradient_accumulation_steps)
     metric, more_is_better = task.best_metric
-    metric = recipe.best_metric or metric
+    if recipe.best_metric not in (None, metric):
+        metric, more_is_better = recipe.best_metric, recipe.best_metric not in task.lower_is_better
 
     with strategy.scope():
-        optimizer = build_optimizer(recipe, total_steps=batches.steps_per_epoch * recipe.epochs)
+        optimizer = build_optimizer(recipe, total_steps=sum(map(batches.steps, range(recipe.epochs))))
         optimizer.build(task.trainable_variables)
         task.compile(optimizer=optimizer)
     progress = Progress()
