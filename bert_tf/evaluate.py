@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from pydantic import Field
 
 from bert_tf import command_line
-from bert_tf.atomic_file import write_atomically
+from bert_tf.atomic_file import open_atomically, write_atomically
 from bert_tf.errors import UserError
 from bert_tf.model_flags import HeadFlags, add_model_flags, open_model
 
@@ -25,7 +26,10 @@ class Flags(HeadFlags):
 
 
 def main(argv: Sequence[str]) -> None:
-    """Evaluates the best epoch, prints a table and writes ``evaluation/metrics.json``."""
+    """Evaluates the best epoch, prints a table, and writes metrics and predictions into ``evaluation/``.
+
+    Tasks that official scripts score write what these read beside them.
+    """
     parser = command_line.ArgumentParser(command="evaluate", description="Evaluate a run.", examples=EXAMPLES)
     add_model_flags(parser, task="embedding")
     parser.add_argument("--data", nargs="+", metavar="SPEC", help="labelled data [the run's test data]")
@@ -48,20 +52,23 @@ def main(argv: Sequence[str]) -> None:
     from bert_tf.training.run_directory import RunDirectory
 
     run = open_model(arguments)
-    scores = evaluate_run(
-        run,
-        data=arguments.data,
-        columns=command_line.config_values(arguments, Flags).get("columns", {}),
-        batch_size=arguments.batch_size,
-        on_unknown_label=arguments.on_unknown_label,
-        baselines=arguments.baselines,
-    )
+    folder = run.evaluation if isinstance(run, RunDirectory) else None
+    with open_atomically(folder / "predictions.jsonl") if folder else nullcontext() as predictions:
+        scores = evaluate_run(
+            run,
+            data=arguments.data,
+            columns=command_line.config_values(arguments, Flags).get("columns", {}),
+            batch_size=arguments.batch_size,
+            on_unknown_label=arguments.on_unknown_label,
+            baselines=arguments.baselines,
+            predictions=predictions,
+        )
     result = scores.models["model"]
-    if isinstance(run, RunDirectory):
+    if folder:
         baselines = {name: metrics for name, metrics in scores.models.items() if name != "model"}
         metrics = {"data": scores.data, **result, "baselines": baselines}
-        path = run.evaluation / "metrics.json"
-        write_atomically(path, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+        for name, content in {"metrics.json": metrics, **scores.files}.items():
+            write_atomically(folder / name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     print(f"{scores.data}\n\n{report.metrics_table(scores.models)}")
     for part in (report.label_table(result), report.confusion_table(result)):
         if part:

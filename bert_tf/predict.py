@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, TextIO
+from typing import TextIO
 
 from pydantic import Field
 
@@ -60,7 +59,7 @@ def main(argv: Sequence[str]) -> None:
     from tqdm import tqdm
 
     from bert_tf.data.records import Records, Row
-    from bert_tf.evaluation.inference import answer_records
+    from bert_tf.evaluation.inference import answer_records, prediction_line
     from bert_tf.evaluation.run_evaluation import open_evaluation_data
 
     run = open_model(arguments)
@@ -87,13 +86,7 @@ def main(argv: Sequence[str]) -> None:
     answers = answer_records(task, records, batch_size=arguments.batch_size or config.training.evaluation_batch_size)
     bar = tqdm(answers, unit="record", disable=arguments.quiet or not sys.stderr.isatty() or not arguments.data)
     with _writer(arguments.output) as output:
-        write_predictions(((row.values, answer) for row, answer in bar), output)
-
-
-def write_predictions(answers: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]], output: TextIO) -> None:
-    """Writes ``{…the record…, "prediction": …}`` lines."""
-    for values, answer in answers:
-        output.write(json.dumps({**values, "prediction": answer}, ensure_ascii=False, default=str) + "\n")
+        output.writelines(prediction_line(row, answer) for row, answer in bar)
 
 
 @contextmanager

@@ -44,6 +44,10 @@ def test_evaluate_writes_metrics(trained_run: Path, command: Command) -> None:
     metrics = json.loads((trained_run / "evaluation" / "metrics.json").read_text())
     assert metrics["examples"] == 16
     assert set(metrics["baselines"]) == {"majority class", "TF-IDF + LR"}
+    lines = (trained_run / "evaluation" / "predictions.jsonl").read_text().splitlines()
+    answers = [json.loads(line) for line in lines]
+    assert len(answers) == 16
+    assert np.mean([answer["label"] == answer["prediction"]["label"] for answer in answers]) == metrics["accuracy"]
 
 
 def test_unknown_labels_in_new_data_are_an_error_or_skipped(

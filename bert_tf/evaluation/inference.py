@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TextIO
 
 import numpy as np
 import tensorflow as tf
@@ -66,6 +68,65 @@ def answer_records(
         yield from zip(rows, task.answers(finished, rows), strict=True)
 
 
+def prediction_line(row: Row, answer: Mapping[str, Any]) -> str:
+    """``{…the record…, "prediction": …}`` as one line of JSON."""
+    return json.dumps({**row.values, "prediction": answer}, ensure_ascii=False, default=str) + "\n"
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Labelled records with the model's answers; the arguments of ``evaluate_outputs``.
+
+    Attributes:
+        targets: one a record.
+        finished: named arrays ``(records, …)``.
+        rows: the records.
+    """
+
+    targets: list[Any]
+    finished: dict[str, np.ndarray]
+    rows: list[Row]
+
+
+def answer_labelled(
+    task: TextTask,
+    records: Records,
+    *,
+    batch_size: int,
+    on_unknown_label: str = "error",
+    predict: Predict | None = None,
+    predictions: TextIO | None = None,
+) -> Answered:
+    """Answers labelled records.
+
+    Args:
+        task: the model.
+        records: have targets.
+        batch_size: largest number of rows in a batch.
+        on_unknown_label: ``error`` or ``skip``.
+        predict: from :func:`build_predict`, to keep what it has traced.
+        predictions: gets a line for each record as soon as it is answered.
+
+    Raises:
+        UserError: no labelled record is left, or a label is unknown.
+    """
+    windows = InferenceWindows(records, task, batch_size, labelled=True, on_unknown_label=on_unknown_label)
+    targets: list[Any] = []
+    outputs: list[dict[str, np.ndarray]] = []
+    rows: list[Row] = []
+    for window_rows, window_targets, finished in windows.run(predict or build_predict(task)):
+        rows.extend(window_rows)
+        targets.extend(window_targets)
+        outputs.append(finished)
+        if predictions is not None:
+            answers = task.answers(finished, window_rows)
+            predictions.writelines(map(prediction_line, window_rows, answers))
+    if not targets:
+        raise UserError(f"{records.name}: there is no row to evaluate.")
+    joined = {name: concatenate([window[name] for window in outputs]) for name in outputs[0]}
+    return Answered(targets, joined, rows)
+
+
 def evaluate_records(
     task: TextTask,
     records: Records,
@@ -88,17 +149,7 @@ def evaluate_records(
     Raises:
         UserError: no labelled record is left, or a label is unknown.
     """
-    windows = InferenceWindows(records, task, batch_size, labelled=True, on_unknown_label=on_unknown_label)
-    targets: list[Any] = []
-    outputs: list[dict[str, np.ndarray]] = []
-    rows: list[Row] = []
-    for window_rows, window_targets, finished in windows.run(predict or build_predict(task)):
-        rows.extend(window_rows)
-        targets.extend(window_targets)
-        outputs.append(finished)
-    if not targets:
-        raise UserError(f"{records.name}: there is no row to evaluate.")
-    joined = {name: concatenate([window[name] for window in outputs]) for name in outputs[0]}
+    done = answer_labelled(task, records, batch_size=batch_size, on_unknown_label=on_unknown_label, predict=predict)
     if tune:
-        task.tune(targets, joined, rows)
-    return task.evaluate_outputs(targets, joined, rows)
+        task.tune(done.targets, done.finished, done.rows)
+    return task.evaluate_outputs(done.targets, done.finished, done.rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 from bert_tf.config import DataConfig
 from bert_tf.data.batching import LabelledRows
@@ -12,7 +12,7 @@ from bert_tf.data.records import Records
 from bert_tf.data.sources import open_records
 from bert_tf.data.splits import Splits, open_splits
 from bert_tf.errors import UserError
-from bert_tf.evaluation.inference import evaluate_records
+from bert_tf.evaluation.inference import answer_labelled
 from bert_tf.tasks.task import TextTask
 from bert_tf.training.run_directory import RunDirectory
 from bert_tf.training.untrained import UntrainedModel
@@ -25,10 +25,12 @@ class Scores:
     Attributes:
         data: what was evaluated on, for people.
         models: model name to metrics.
+        files: what official scripts read: file name to JSON.
     """
 
     data: str
     models: dict[str, dict[str, Any]]
+    files: dict[str, Any]
 
 
 def evaluate_run(
@@ -39,6 +41,7 @@ def evaluate_run(
     batch_size: int | None = None,
     on_unknown_label: str | None = None,
     baselines: bool = False,
+    predictions: TextIO | None = None,
 ) -> Scores:
     """Scores the best epoch of a run.
 
@@ -50,6 +53,7 @@ def evaluate_run(
         batch_size: largest batch; default the run's.
         on_unknown_label: ``error`` or ``skip``; default the run's.
         baselines: also train and score the majority class and TF-IDF + logistic regression.
+        predictions: gets one JSON line for each record, with its answer.
 
     Raises:
         UserError: the data cannot be read or has no rows, or there is none.
@@ -64,23 +68,26 @@ def evaluate_run(
         splits = open_splits(config.data, task, seed=config.seed)
     records = open_evaluation_data(config.data, task, data, columns or {}) if data else _held_out(run, splits)
     batch_size = batch_size or config.training.evaluation_batch_size
-    models = {"model": evaluate_records(task, records, batch_size=batch_size, on_unknown_label=unknown)}
+    done = answer_labelled(task, records, batch_size=batch_size, on_unknown_label=unknown, predictions=predictions)
+    models = {"model": task.evaluate_outputs(done.targets, done.finished, done.rows)}
     if baselines:
         assert splits is not None
         models |= task.baselines(LabelledRows(splits.train, task, unknown), LabelledRows(records, task, unknown))
-    return Scores(f"{records.name}: {models['model']['examples']} examples", models)
+    files = task.evaluation_files(done.targets, done.finished, done.rows)
+    return Scores(f"{records.name}: {models['model']['examples']} examples", models, files)
 
 
 def open_evaluation_data(
     config: DataConfig, task: TextTask, data: Sequence[str], columns: Mapping[str, str], *, labelled: bool = True
 ) -> Records:
     """Opens data that was not part of the run, as the run's config reads it."""
+    specs = task.evaluation_specs() if labelled else task.input_specs()
     targets = task.target_columns if labelled else ()
     return open_records(
         data,
         columns={**config.columns, **columns},
-        required=(*task.input_columns(), *targets),
-        text_columns=[name for name, spec in task.input_specs().items() if spec.shape.rank == 1],
+        required=(*specs, *targets),
+        text_columns=[name for name, spec in specs.items() if spec.shape.rank == 1],
         source_columns=task.source_columns,
         prepare=task.prepare,
         header=config.header,

@@ -163,6 +163,15 @@ class TextTask(keras_hub.models.Task):
         that ``save_to_preset`` writes.
         """
 
+    def evaluation_files(
+        self, targets: Sequence[Any], finished: Mapping[str, np.ndarray], rows: Sequence[Row]
+    ) -> dict[str, Any]:
+        """What ``evaluate`` writes beside metrics and predictions, as official scripts read it: file name to JSON.
+
+        The arguments are those of :meth:`evaluate_outputs`; most tasks have no such files.
+        """
+        return {}
+
     def baselines(self, train: Iterable[tuple[Row, Any]], test: Iterable[tuple[Row, Any]]) -> dict[str, dict[str, Any]]:
         """Trains and scores simple models on ``(record, target)`` pairs: name to metrics.
 
@@ -202,6 +211,14 @@ class TextTask(keras_hub.models.Task):
         Lists are filled up with empty strings.
         """
         return {name: tf.TensorSpec([None], tf.string, name=name) for name in self.input_columns()}
+
+    def training_specs(self) -> dict[str, tf.TensorSpec]:
+        """As :meth:`input_specs`, of the columns that training reads, where they are more than an answer needs."""
+        return self.input_specs()
+
+    def evaluation_specs(self) -> dict[str, tf.TensorSpec]:
+        """As :meth:`input_specs`, of the columns that evaluation reads, where they are more than an answer needs."""
+        return self.input_specs()
 
     def answer_features(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """From model inputs to finished answers, for tasks that are not ``windowed``."""
