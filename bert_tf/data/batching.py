@@ -32,6 +32,10 @@ class Encoder(Protocol):
 
     def input_specs(self) -> dict[str, tf.TensorSpec]: ...
 
+    def training_specs(self) -> dict[str, tf.TensorSpec]: ...
+
+    def evaluation_specs(self) -> dict[str, tf.TensorSpec]: ...
+
     def target(self, row: Row) -> Any | None: ...
 
     def unknown_target(self, row: Row) -> str: ...
@@ -111,6 +115,10 @@ class TrainingBatches:
         self.examples = self._count_windows() if rows.encoder.windowed else rows.count()
         self.steps_per_epoch = math.ceil(self.examples / batch_size)
 
+    def steps(self, epoch: int) -> int:
+        """Number of batches of an epoch; all have as many."""
+        return self.steps_per_epoch
+
     def epoch(self, epoch: int, skip: int = 0) -> tf.data.Dataset:
         """Batches of one epoch as ``(features, targets (batch,), weights (batch,) float32)``.
 
@@ -119,10 +127,11 @@ class TrainingBatches:
             skip: batches at the start that were already used.
         """
         encoder = self.rows.encoder
-        dataset = _rows_dataset(lambda: iter(self.rows), encoder)
+        specs = encoder.training_specs()
+        dataset = _rows_dataset(lambda: iter(self.rows), specs, encoder.target_signature)
         buffer = min(self.shuffle_buffer, self.examples)
         dataset = dataset.unbatch().shuffle(buffer, seed=self.seed + epoch, reshuffle_each_iteration=False)
-        dataset = _batch(dataset, self.batch_size * WINDOW_BATCHES, encoder)
+        dataset = _batch(dataset, self.batch_size * WINDOW_BATCHES, specs)
         dataset = dataset.map(encoder.encode_training, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         if encoder.windowed:
             dataset = dataset.unbatch().batch(self.batch_size * WINDOW_BATCHES)
@@ -133,7 +142,8 @@ class TrainingBatches:
 
     def _count_windows(self) -> int:
         encoder = self.rows.encoder
-        chunks = _rows_dataset(lambda: iter(self.rows), encoder).map(encoder.encode_training)
+        rows = _rows_dataset(lambda: iter(self.rows), encoder.training_specs(), encoder.target_signature)
+        chunks = rows.map(encoder.encode_training)
         return sum(int(_row_count(encoded)) for encoded, _ in chunks)
 
     def _cut(
@@ -240,7 +250,8 @@ class InferenceWindows:
 
     def _batches(self, rows: Callable[[], Iterator[tuple[Row, Any]]]) -> tf.data.Dataset:
         window = self.batch_size * WINDOW_BATCHES
-        dataset = _rows_dataset(rows, self.encoder, with_targets=False, rows_per_chunk=window)
+        specs = self.encoder.evaluation_specs() if self.labelled else self.encoder.input_specs()
+        dataset = _rows_dataset(rows, specs, rows_per_chunk=window)
         if self.encoder.windowed:
             return dataset.flat_map(lambda texts: self._cut(texts, _text_order(texts), lambda batch: batch)).prefetch(8)
         dataset = dataset.map(self.encoder.encode).prefetch(1)
@@ -278,14 +289,12 @@ def concatenate(arrays: Sequence[np.ndarray]) -> np.ndarray:
 
 def _rows_dataset(
     rows: Callable[[], Iterator[tuple[Row, Any]]],
-    encoder: Encoder,
+    specs: Mapping[str, tf.TensorSpec],
+    targets_spec: tf.TypeSpec | None = None,
     *,
-    with_targets: bool = True,
     rows_per_chunk: int = 512,
 ) -> tf.data.Dataset:
     """Chunks of ``{column: texts}``, or ``({column: texts}, targets)``: hundreds of rows per step out of Python."""
-    specs = encoder.input_specs()
-    targets_spec = encoder.target_signature
 
     def chunks() -> Iterator[Any]:
         chunk: list[tuple[Row, Any]] = []
@@ -299,9 +308,9 @@ def _rows_dataset(
 
     def arrays(chunk: list[tuple[Row, Any]]) -> Any:
         texts = {name: _texts([row.values[name] for row, _ in chunk], spec) for name, spec in specs.items()}
-        return (texts, _targets([target for _, target in chunk], targets_spec)) if with_targets else texts
+        return (texts, _targets([target for _, target in chunk], targets_spec)) if targets_spec else texts
 
-    signature = (specs, targets_spec) if with_targets else specs
+    signature = (dict(specs), targets_spec) if targets_spec else dict(specs)
     return tf.data.Dataset.from_generator(chunks, output_signature=signature)
 
 
@@ -325,9 +334,9 @@ def _targets(values: list[Any], spec: tf.TypeSpec) -> Any:
     return tf.ragged.constant(values, spec.dtype, spec.ragged_rank, inner, row_splits_dtype=spec.row_splits_dtype)
 
 
-def _batch(dataset: tf.data.Dataset, size: int, encoder: Encoder) -> tf.data.Dataset:
+def _batch(dataset: tf.data.Dataset, size: int, specs: Mapping[str, tf.TensorSpec]) -> tf.data.Dataset:
     """Batches of single rows, lists of texts filled up with empty strings."""
-    if all(spec.shape.rank == 1 for spec in encoder.input_specs().values()):
+    if all(spec.shape.rank == 1 for spec in specs.values()):
         return dataset.batch(size)
     return dataset.padded_batch(size)
 
@@ -337,7 +346,9 @@ def _row_count(encoded: Mapping[str, tf.RaggedTensor]) -> tf.Tensor:
 
 
 def _length_order(encoded: Mapping[str, tf.RaggedTensor]) -> tf.Tensor:
-    lengths = next(iter(encoded.values())).row_lengths()
+    rows = next(iter(encoded.values()))
+    # Of several texts a row, the longest decides how long all are padded.
+    lengths = rows.row_lengths() if rows.ragged_rank == 1 else tf.reduce_max(rows.row_lengths(axis=2), 1)
     return tf.cast(tf.argsort(lengths, stable=True), tf.int32)
 
 

@@ -50,6 +50,10 @@ class PretrainingBatches:
         self.tokens = description.tokens
         self.steps_per_epoch = math.ceil(self.examples / batch_size)
 
+    def steps(self, epoch: int) -> int:
+        """Number of batches of an epoch; all have as many."""
+        return self.steps_per_epoch
+
     def epoch(self, epoch: int, skip: int = 0) -> tf.data.Dataset:
         """Batches of one epoch as ``(features, targets, weights (batch,) float32)``.
 

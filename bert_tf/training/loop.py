@@ -34,11 +34,12 @@ class Batches(Protocol):
 
     Attributes:
         batch_size: rows of every batch, over all devices.
-        steps_per_epoch: batches of an epoch.
     """
 
     batch_size: int
-    steps_per_epoch: int
+
+    def steps(self, epoch: int) -> int:
+        """Number of batches of an epoch."""
 
     def epoch(self, epoch: int, skip: int = 0) -> tf.data.Dataset:
         """``(features, targets, weights (batch,) float32)`` of one epoch from batch ``skip`` on."""
@@ -91,11 +92,11 @@ def train(
     run.forget_after(progress.step)
 
     chief = is_chief(strategy)
-    own = [ProgressReport(batches.steps_per_epoch, progress.batch)] if chief else []
+    own = [ProgressReport(batches.steps, progress.batch)] if chief else []
     if chief and recipe.tensorboard:
         own.append(TensorBoardCurves(run.logs))
     listeners = keras.callbacks.CallbackList(
-        [*own, *callbacks], model=task, epochs=recipe.epochs, steps=batches.steps_per_epoch
+        [*own, *callbacks], model=task, epochs=recipe.epochs, steps=batches.steps(progress.epoch)
     )
     update = build_update(task, optimizer, recipe, strategy)
     task.stop_training = progress.stopped
@@ -104,10 +105,11 @@ def train(
         listeners.on_train_begin()
         while progress.epoch < recipe.epochs and not task.stop_training:
             epoch, started = progress.epoch, time.monotonic()
+            last = batches.steps(epoch)
             listeners.on_epoch_begin(epoch)
             data = iter(distribute(strategy, batches.epoch(epoch, skip=progress.batch)))
-            while progress.batch < batches.steps_per_epoch:
-                steps = min(recipe.steps_per_call, batches.steps_per_epoch - progress.batch)
+            while progress.batch < last:
+                steps = min(recipe.steps_per_call, last - progress.batch)
                 listeners.on_train_batch_begin(progress.batch)
                 loss_sum, examples = (float(value) for value in update(data, tf.constant(steps)))
                 if loss_sum != loss_sum and recipe.mixed_precision != "float16":
@@ -130,7 +132,7 @@ def train(
                     listeners.on_train_end()
                     raise KeyboardInterrupt(f"the run continues with --config {run.config_file} --resume")
                 due = before // recipe.checkpoint_every != progress.step // recipe.checkpoint_every
-                if chief and due and progress.batch < batches.steps_per_epoch:
+                if chief and due and progress.batch < last:
                     checkpoints.save()
 
             logs = {"loss": progress.loss_sum / progress.loss_examples, "seconds": time.monotonic() - started}

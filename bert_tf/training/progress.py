@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +22,21 @@ class ProgressReport(keras.callbacks.Callback):
     """One bar per epoch on a terminal; elsewhere a line every half minute.
 
     Args:
-        steps_per_epoch: batches of an epoch.
+        steps: number of batches by epoch.
         first_step: steps that an interrupted run had already done in its epoch.
     """
 
-    def __init__(self, steps_per_epoch: int, first_step: int = 0) -> None:
+    def __init__(self, steps: Callable[[int], int], first_step: int = 0) -> None:
         super().__init__()
-        self._steps = steps_per_epoch
+        self._steps_of = steps
+        self._steps = 0
         self._first_step = first_step
         self._bar: tqdm | None = None
         self._last_line = 0.0
         self._on_terminal = sys.stderr.isatty()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._epoch = epoch
+        self._epoch, self._steps = epoch, self._steps_of(epoch)
         self._last_line = time.monotonic()
         if self._on_terminal and logger.isEnabledFor(logging.INFO):
             self._bar = tqdm(total=self._steps, initial=self._first_step, desc=f"epoch {epoch + 1}", unit="batch")
