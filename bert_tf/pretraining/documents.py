@@ -49,7 +49,8 @@ def read_documents(records: Records) -> Iterator[str]:
     file: str | None = None
     for row in records:
         text = row.values["text"]
-        is_line = suffix(row.file) == ".txt"
+        # A data set whose rows stand in a text file, such as demo:zh_reviews, has further columns.
+        is_line = suffix(row.file) == ".txt" and row.values.keys() == {"text"}
         if lines and (row.file != file or not is_line or not text.strip() or size >= LONGEST_TEXT):
             yield "\n".join(lines)
             lines, size = [], 0

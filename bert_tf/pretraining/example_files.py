@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 from collections.abc import Iterable
@@ -10,7 +11,6 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from bert_tf.atomic_file import write_atomically
 from bert_tf.errors import UserError
 from bert_tf.pretraining.examples import Example
 
@@ -46,16 +46,13 @@ def write_examples(
     """Deals the examples out to ``shards`` files. The folder is whole once it has its description.
 
     Raises:
-        UserError: there is no example, or the disk is full.
+        UserError: the disk is full, or the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _DESCRIPTION).unlink(missing_ok=True)
     count = tokens = 0
     try:
-        writers = [
-            tf.io.TFRecordWriter(str(folder / f"examples-{number:05d}-of-{shards:05d}.tfrecord"))
-            for number in range(shards)
-        ]
+        writers = [tf.io.TFRecordWriter(str(folder / shard_name(number, shards))) for number in range(shards)]
         for example in examples:
             writers[count % shards].write(_serialize(example))
             count += 1
@@ -63,23 +60,48 @@ def write_examples(
         for writer in writers:
             writer.close()
         description = Description(made_from, count, tokens)
-        write_atomically(folder / _DESCRIPTION, json.dumps(asdict(description), indent=2, ensure_ascii=False) + "\n")
+        write_description(str(folder), description)
     except (OSError, tf.errors.OpError) as error:
         raise UserError(f"{folder}: the examples cannot be written ({str(error).splitlines()[0]}).") from None
     return description
 
 
-def read_description(folder: Path) -> Description | None:
+def shard_name(number: int, shards: int) -> str:
+    """Name of one file of examples."""
+    return f"examples-{number:05d}-of-{shards:05d}.tfrecord"
+
+
+def write_shard(path: str, examples: Iterable[Example]) -> tuple[int, int]:
+    """Writes one file of examples, local or remote; returns how many there are, and how many tokens."""
+    count = tokens = 0
+    with tf.io.TFRecordWriter(path) as writer:
+        for example in examples:
+            writer.write(_serialize(example))
+            count += 1
+            tokens += len(example.token_ids)
+    return count, tokens
+
+
+def write_description(folder: str, description: Description) -> None:
+    """Makes a folder of examples whole."""
+    path = os.path.join(folder, _DESCRIPTION)
+    with tf.io.gfile.GFile(f"{path}.tmp", "w") as file:
+        file.write(json.dumps(asdict(description), indent=2, ensure_ascii=False) + "\n")
+    tf.io.gfile.rename(f"{path}.tmp", path, overwrite=True)
+
+
+def read_description(folder: str | Path) -> Description | None:
     """The description of a whole folder of examples; ``None`` if there is none or it was never finished."""
-    path = folder / _DESCRIPTION
-    if not path.exists():
+    path = os.path.join(folder, _DESCRIPTION)
+    if not tf.io.gfile.exists(path):
         return None
-    return Description(**json.loads(path.read_text(encoding="utf-8")))
+    with tf.io.gfile.GFile(path) as file:
+        return Description(**json.loads(file.read()))
 
 
-def example_files(folder: Path) -> list[str]:
+def example_files(folder: str | Path) -> list[str]:
     """The TFRecord files in their order."""
-    return sorted(os.fspath(path) for path in folder.glob("examples-*.tfrecord"))
+    return sorted(tf.io.gfile.glob(os.path.join(glob.escape(os.fspath(folder)), "examples-*.tfrecord")))
 
 
 def _serialize(example: Example) -> bytes:

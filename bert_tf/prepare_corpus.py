@@ -1,0 +1,47 @@
+"""``python -m bert_tf.prepare_corpus``: turns raw text into a corpus to pre-train on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bert_tf import command_line
+from bert_tf.config import merge, read_yaml, validate
+from bert_tf.pretraining.corpus_config import PreparationConfig
+
+EXAMPLES = """\
+  python -m bert_tf.prepare_corpus --data raw/*.txt --exclude test.tsv --output corpus/clean --processes 4
+  python -m bert_tf.prepare_corpus --data raw/*.jsonl --format examples --vocabulary vocab.txt --output corpus/examples
+  python -m bert_tf.prepare_corpus --data gs://bucket/raw/*.jsonl.gz --output gs://bucket/clean \\
+      --runner DataflowRunner --project NAME --region europe-west1 --temp_location gs://bucket/tmp
+  python -m bert_tf.pretrain       --backbone scratch:mini --data corpus/examples --output runs/pretrained"""
+
+
+def main(argv: Sequence[str]) -> None:
+    """Reads ``--config`` and the flags over it and writes the folder; what is left over is for Apache Beam."""
+    parser = command_line.ArgumentParser(
+        command="prepare_corpus", description="Turn raw text into a corpus to pre-train on.", examples=EXAMPLES
+    )
+    parser.add_argument("--config", metavar="FILE", help="YAML config; flags win over it")
+    command_line.add_config_flags(parser, PreparationConfig, argv)
+    arguments, beam_flags = parser.parse_known_args(argv)
+    command_line.start_logging(arguments.quiet)
+
+    values, lines = read_yaml(arguments.config) if arguments.config else ({}, {})
+    flags = command_line.config_values(arguments, PreparationConfig)
+    given = {name for name, value in vars(arguments).items() if value is not None}
+    config = validate(
+        PreparationConfig,
+        merge(values, flags),
+        file=arguments.config,
+        lines={key: line for key, line in lines.items() if key not in given},
+    )
+    if beam_flags and config.runner == "local":
+        parser.error(f"unrecognized arguments: {' '.join(beam_flags)}")
+
+    from bert_tf.pretraining.corpus_preparation import prepare_corpus  # TensorFlow loads once the flags are right
+
+    prepare_corpus(config, beam_flags)
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,236 @@
+"""Corpus preparation by Apache Beam: the steps of corpus_local.py, spread over any number of machines.
+
+Every step is a function of one document, of the documents with an equal text, of one bucket, or of one file of the
+output, so that the files equal those of the local path.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import tensorflow as tf
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.pvalue import TaggedOutput
+from apache_beam.runners.runner import PipelineState
+
+from bert_tf.errors import UserError
+from bert_tf.pretraining.corpus_config import PreparationConfig
+from bert_tf.pretraining.corpus_files import Part, all_parts, part_of, write_part
+from bert_tf.pretraining.corpus_sources import Source, read_source
+from bert_tf.pretraining.corpus_steps import Document, Key, clean_document, fingerprint
+from bert_tf.pretraining.near_duplicates import NO_MATCH, NearDuplicateFinder
+
+_COUNTS = "counts"
+_COUNTS_FILE = "counts.json"
+
+# In the pipeline keys are plain tuples, which every runner encodes alike.
+PlainKey = tuple[int, int]
+Count = tuple[str, int]
+
+
+def prepare_with_beam(
+    config: PreparationConfig, sources: Sequence[Source], vocabulary: Sequence[str], folder: str, flags: Sequence[str]
+) -> Counter[str]:
+    """Writes the files of the corpus.
+
+    Args:
+        config: of the preparation; its ``runner`` is a name that Beam knows.
+        sources: in their order, the excluded ones first.
+        vocabulary: tokens by id; empty for ``--format text``.
+        folder: that the files are written to; every worker must see it.
+        flags: further flags for Beam.
+
+    Returns:
+        The counts of the report.
+
+    Raises:
+        UserError: Beam does not know the runner or a flag, or a worker met an error that the user can put right.
+    """
+    options = _options(config.runner, flags)
+    try:
+        pipeline = beam.Pipeline(options=options)
+        _build(pipeline, config, sources, vocabulary, folder)
+        state = pipeline.run().wait_until_finish()
+    except Exception as error:
+        raise _as_user_error(error) from error
+    if state != PipelineState.DONE:
+        raise UserError(f"--runner {config.runner}: the pipeline ended as {state}; see its log.")
+    path = os.path.join(folder, _COUNTS_FILE)
+    with tf.io.gfile.GFile(path) as file:
+        counts = Counter(json.loads(file.read()))
+    tf.io.gfile.remove(path)
+    return counts
+
+
+def _options(runner: str, flags: Sequence[str]) -> PipelineOptions:
+    options = PipelineOptions([*flags, f"--runner={runner}"])
+    known = options.get_all_options(retain_unknown_options=False)
+    unknown = options.get_all_options(retain_unknown_options=True).keys() - known.keys()
+    if unknown:
+        raise UserError(
+            f"{', '.join(f'--{name}' for name in sorted(unknown))}: neither prepare_corpus nor Apache Beam knows this "
+            "flag (see python -m bert_tf.prepare_corpus --help)."
+        )
+    return options
+
+
+def _build(
+    pipeline: beam.Pipeline,
+    config: PreparationConfig,
+    sources: Sequence[Source],
+    vocabulary: Sequence[str],
+    folder: str,
+) -> None:
+    first_of_data = sum(source.excluded for source in sources)
+    cleaned = (
+        pipeline
+        | "sources" >> beam.Create([tuple(source) for source in sources])
+        | "one source, one worker" >> beam.Reshuffle()
+        | "read" >> beam.FlatMap(_read, config)
+        | "any document, any worker" >> beam.Reshuffle()
+        | "clean" >> beam.FlatMap(_clean, config, first_of_data).with_outputs(_COUNTS, main="documents")
+    )
+    unique = (
+        cleaned.documents
+        | "by text" >> beam.Map(lambda item: (fingerprint(item[1]), item))
+        | "equal texts" >> beam.GroupByKey()
+        | "first of equal ones"
+        >> beam.FlatMap(_first_of_equal, config, first_of_data).with_outputs(_COUNTS, main="documents")
+    )
+    matches = pipeline | "no matches" >> beam.Create([])
+    if config.deduplication.near:
+        finder = NearDuplicateFinder(config.deduplication)
+        matches = (
+            unique.documents
+            | "buckets" >> beam.FlatMap(_buckets, finder)
+            | "by bucket" >> beam.GroupByKey()
+            | "compare" >> beam.FlatMap(_matches, finder)
+            | "first match" >> beam.CombinePerKey(min)
+        )
+    kept = (
+        {"text": unique.documents, "match": matches}
+        | "by key" >> beam.CoGroupByKey()
+        | "keep" >> beam.FlatMap(_keep, first_of_data).with_outputs(_COUNTS, main="documents")
+    )
+    by_part = kept.documents | "part" >> beam.Map(lambda item: (tuple(part_of(item[1], config)), item))
+    # A file without documents is written, too.
+    every_part = pipeline | "parts" >> beam.Create([(tuple(part), None) for part in all_parts(config)])
+    written = (
+        (by_part, every_part)
+        | "documents and parts" >> beam.Flatten()
+        | "by part" >> beam.GroupByKey()
+        | "write" >> beam.FlatMap(_write, config, tuple(vocabulary), folder)
+    )
+    _ = (
+        (cleaned[_COUNTS], unique[_COUNTS], kept[_COUNTS], written)
+        | "counts" >> beam.Flatten()
+        | "sums" >> beam.CombinePerKey(sum)
+        | "report" >> beam.combiners.ToDict()
+        | "write counts" >> beam.Map(_write_counts, os.path.join(folder, _COUNTS_FILE))
+    )
+
+
+def _read(source: tuple[int, str, bool], config: PreparationConfig) -> Iterator[tuple[PlainKey, str]]:
+    for document in read_source(Source(*source), config):
+        yield (document.key.source, document.key.number), document.text
+
+
+def _clean(
+    item: tuple[PlainKey, str], config: PreparationConfig, first_of_data: int
+) -> Iterator[tuple[PlainKey, str] | TaggedOutput]:
+    key, text = item
+    excluded = key[0] < first_of_data
+    document, dropped, changed_by = clean_document(Document(Key(*key), text), config, excluded=excluded)
+    counts: list[Count] = [("texts_to_exclude", 1)]
+    if not excluded:
+        counts = [("read/documents", 1), ("read/characters", len(text))]
+        counts += [(f"changed_by/{step}", 1) for step in changed_by]
+        counts += [(f"dropped/{dropped}", 1)] if dropped is not None else []
+    yield from (TaggedOutput(_COUNTS, count) for count in counts)
+    if dropped is None:
+        yield key, document.text
+
+
+def _first_of_equal(
+    group: tuple[bytes, Iterable[tuple[PlainKey, str]]], config: PreparationConfig, first_of_data: int
+) -> Iterator[tuple[PlainKey, str] | TaggedOutput]:
+    items = sorted(group[1])
+    excluded = [item for item in items if item[0][0] < first_of_data]
+    of_data = items[len(excluded) :]
+    if excluded:
+        yield excluded[0]
+        yield TaggedOutput(_COUNTS, ("dropped/excluded", len(of_data)))
+    elif config.deduplication.exact:
+        yield of_data[0]
+        yield TaggedOutput(_COUNTS, ("dropped/exact_duplicates", len(of_data) - 1))
+    else:
+        yield from of_data
+
+
+def _buckets(
+    item: tuple[PlainKey, str], finder: NearDuplicateFinder
+) -> Iterator[tuple[tuple[int, int], tuple[PlainKey, bytes]]]:
+    key, text = item
+    signature = finder.signature(text)
+    for band in range(finder.bands):
+        yield (band, int(finder.bucket(signature[None], band)[0])), (key, signature.tobytes())
+
+
+def _matches(
+    bucket: tuple[tuple[int, int], Iterable[tuple[PlainKey, bytes]]], finder: NearDuplicateFinder
+) -> Iterator[tuple[PlainKey, PlainKey]]:
+    members = sorted(bucket[1])
+    signatures = np.stack([np.frombuffer(signature, np.uint32) for _, signature in members])
+    for (key, _), match in zip(members, finder.first_matches(signatures), strict=True):
+        if match != NO_MATCH:
+            yield key, members[match][0]
+
+
+def _keep(
+    joined: tuple[PlainKey, dict[str, Iterable[Any]]], first_of_data: int
+) -> Iterator[tuple[PlainKey, str] | TaggedOutput]:
+    key, found = joined
+    (text,) = found["text"]
+    matches = list(found["match"])
+    if key[0] < first_of_data:
+        return
+    if not matches:
+        yield key, text
+        yield TaggedOutput(_COUNTS, ("kept/documents", 1))
+        yield TaggedOutput(_COUNTS, ("kept/characters", len(text)))
+    else:
+        reason = "nearly_excluded" if matches[0][0] < first_of_data else "near_duplicates"
+        yield TaggedOutput(_COUNTS, (f"dropped/{reason}", 1))
+
+
+def _write(
+    group: tuple[tuple[str, int, int], Iterable[tuple[PlainKey, str] | None]],
+    config: PreparationConfig,
+    vocabulary: tuple[str, ...],
+    folder: str,
+) -> Iterator[Count]:
+    part = Part(*group[0])
+    documents = sorted(item for item in group[1] if item is not None)
+    written = write_part(folder, part, [text for _, text in documents], config, vocabulary)
+    yield from ((f"written/{part.name}/{name}", count) for name, count in written.items())
+
+
+def _write_counts(counts: dict[str, int], path: str) -> None:
+    with tf.io.gfile.GFile(path, "w") as file:
+        file.write(json.dumps(counts))
+
+
+def _as_user_error(error: BaseException) -> BaseException:
+    """The user's mistake that a worker met, without Beam's wrapping; any other error as it is."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, UserError):
+            return UserError(str(found).split(" [while running")[0])
+        found = found.__cause__ or found.__context__
+    return error
