@@ -18,6 +18,7 @@ CORE = [
     "pyarrow>=17",
     "safetensors>=0.5",  # keras-hub needs it for Hugging Face directories and does not declare it
     "scikit-learn>=1.5",
+    "scipy>=1.11",
     "datasketch>=2,<3",  # MinHash; version 2 numbers its hashes otherwise than version 1
     "ijson>=3.3",
     "nltk>=3.9",  # its word tokeniser alone, for CMRC 2018's metric

@@ -47,7 +47,7 @@ def add_config_flags(parser: argparse.ArgumentParser, schema: type[BaseModel], a
         if typing.get_origin(field.annotation) is dict:
             given = {arg.split("=", 1)[0] for arg in argv if arg.startswith(f"--{name}.")}
             for flag in sorted(given) or [f"--{name}.KEY"]:
-                parser.add_argument(flag, dest=flag[2:], metavar="VALUE", help=field.description)
+                parser.add_argument(flag, dest=flag[2:], nargs="+", metavar="VALUE", help=field.description)
             continue
         many = "list" in str(field.annotation)
         default = "" if field.is_required() or field.default is None else f" [{field.default}]"
@@ -64,11 +64,14 @@ def config_values(arguments: argparse.Namespace, schema: type[BaseModel]) -> dic
     """Returns the flags that were given, as the nested mapping that ``schema`` validates."""
     values: dict[str, Any] = {}
     top = set(schema.model_fields)
+    mappings = {name for name, field in _leaves(schema) if typing.get_origin(field.annotation) is dict}
     for name, value in vars(arguments).items():
         if value is None or name.split(".")[0] not in top:
             continue
         if isinstance(value, str) and value.lower() in _NONE_WORDS and _is_optional(schema, name):
             value = None
+        if isinstance(value, list) and len(value) == 1 and name.rpartition(".")[0] in mappings:
+            value = value[0]  # below a free mapping nobody knows yet whether a list is wanted
         section = values
         *parents, leaf = name.split(".")
         for parent in parents:

@@ -29,6 +29,7 @@ def test_dotted_flags_are_nested_values() -> None:
 def test_free_mappings_take_any_name() -> None:
     values = parse("--data.columns.text", "评论", "--data.columns.label=星级", "--head.dropout", "0.2")
     assert values == {"data": {"columns": {"text": "评论", "label": "星级"}}, "head": {"dropout": "0.2"}}
+    assert parse("--head.bounds", "-1", "1", "--backbone", "a") == {"backbone": "a", "head": {"bounds": ["-1", "1"]}}
 
 
 def test_none_is_nothing_where_nothing_is_allowed() -> None:

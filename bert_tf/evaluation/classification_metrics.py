@@ -21,7 +21,7 @@ def classification_metrics(
         predicted: answered class indices, ``(examples,)`` int; default the most probable ones.
 
     Returns:
-        ``accuracy``, macro ``precision``, ``recall`` and ``f1``, of two labels ``f1_positive`` (F1 of the second one, as
+        ``accuracy``, macro ``precision``, ``recall`` and ``f1``, of two labels ``f1_positive`` (F1 of the second, as
         GLUE scores MRPC and QQP), ``weighted_f1``, ``mcc``, ``loss`` (mean cross-entropy in nats), ``per_label`` (name
         to precision, recall, F1, support) and ``confusion_matrix`` (rows are the true labels, columns the predicted
         ones, in the order of ``labels``).

@@ -1,0 +1,245 @@
+"""Multi-label classification: any number of labels, none included, for a text or a pair of texts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+from pydantic import BaseModel, ConfigDict, Field
+
+from bert_tf.data.labels import counts_of, label_names, label_text, short_list
+from bert_tf.data.records import Records, Row
+from bert_tf.errors import UserError
+from bert_tf.evaluation.multi_label_metrics import multi_label_metrics
+from bert_tf.evaluation.thresholds import best_f1_threshold
+from bert_tf.layers.pooling import Pooling, pool
+from bert_tf.losses.cross_entropy import balanced_weights, sigmoid_cross_entropy
+from bert_tf.tasks.task import TextTask
+
+
+class Options(BaseModel):
+    """``--head.*`` of multi-label classification."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    separator: str = Field(",", min_length=1, description="parts the labels where a record has them as one string")
+    thresholds: Literal["fixed", "global", "per_label"] = Field(
+        "global", description="0.5, or tuned on the validation data for best F1: one for all labels, or one for each"
+    )
+    pooling: Pooling = Field("cls", description="what the last layer reads: cls, mean, attention or last4")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout before the last layer")
+    focal_gamma: float = Field(0.0, ge=0, description="focal loss: 2 is usual, 0 is cross-entropy")
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="balanced: of each label, the texts that have it count as much as those that do not"
+    )
+
+
+@keras.saving.register_keras_serializable(package="bert_tf")
+class MultiLabelClassifier(TextTask):
+    """A backbone, dropout, and a dense layer whose logits are each a yes-or-no question.
+
+    Args:
+        backbone: a KerasHub text encoder.
+        preprocessor: turns strings into the backbone's inputs.
+        labels: label names by column.
+        pair: whether the model reads ``text_pair`` beside ``text``.
+        separator: parts the labels of a record that has them as one string.
+        thresholds: which thresholds :meth:`tune` chooses.
+        threshold_values: the probability from which on each label is answered; default 0.5.
+        pooling: which vector stands for the text, see :data:`bert_tf.layers.pooling.Pooling`.
+        dropout: share of the pooled features dropped in training.
+        focal_gamma: see :func:`bert_tf.losses.cross_entropy.sigmoid_cross_entropy`.
+        class_weights: for each label the factors where it is wrong and where it is right, or ``none``.
+    """
+
+    Options = Options
+    best_metric: ClassVar[tuple[str, bool]] = ("micro_f1", True)
+    lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "hamming_loss"})
+    target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None, None], tf.float32)
+
+    def __init__(
+        self,
+        backbone: keras.Model,
+        preprocessor: keras.layers.Layer | None,
+        labels: Sequence[str],
+        pair: bool = False,
+        separator: str = ",",
+        thresholds: Literal["fixed", "global", "per_label"] = "global",
+        threshold_values: Sequence[float] | None = None,
+        pooling: Pooling = "cls",
+        dropout: float = 0.1,
+        focal_gamma: float = 0.0,
+        class_weights: Sequence[Sequence[float]] | Literal["none"] = "none",
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        # === Layers ===
+        self.backbone = backbone
+        self.preprocessor = preprocessor
+        dtype = dtype or backbone.dtype_policy
+        self.dropout = keras.layers.Dropout(dropout, dtype=dtype, name="classifier_dropout")
+        self.logits = keras.layers.Dense(
+            len(labels),
+            kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            dtype=dtype,
+            name="logits",
+        )
+
+        # === Functional Model ===
+        inputs = backbone.input
+        outputs = self.logits(self.dropout(pool(backbone, inputs, pooling, dtype)))
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+
+        # === Config ===
+        self.labels = [str(label) for label in labels]
+        self.pair = pair
+        self.separator = separator
+        self.thresholds = thresholds
+        # A variable: graphs that were traced before the thresholds were tuned follow them.
+        self.threshold_values = self.add_weight(
+            shape=(len(labels),),
+            initializer=keras.initializers.Constant(0.5),
+            trainable=False,
+            dtype="float32",
+            name="threshold_values",
+        )
+        if threshold_values is not None:
+            self.threshold_values.assign(threshold_values)
+        self.pooling = pooling
+        self.dropout_rate = dropout
+        self.focal_gamma = focal_gamma
+        self.class_weights = None if isinstance(class_weights, str) else [list(pair) for pair in class_weights]
+        self._class_index = {label: index for index, label in enumerate(self.labels)}
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "labels": list(self.labels),
+            "pair": self.pair,
+            "separator": self.separator,
+            "thresholds": self.thresholds,
+            "threshold_values": [float(value) for value in self.threshold_values.numpy()],
+            "pooling": self.pooling,
+            "dropout": self.dropout_rate,
+            "focal_gamma": self.focal_gamma,
+            "class_weights": "none" if self.class_weights is None else [list(pair) for pair in self.class_weights],
+        }
+
+    @classmethod
+    def prepare(cls, row: Row) -> Row:
+        label = row.values.get("label")
+        if isinstance(label, np.ndarray | tuple):
+            label = list(label)
+        elif isinstance(label, str) and not label.strip():
+            label = []  # the empty set, where an empty label would be a mistake
+        return row._replace(values={**row.values, "label": label}) if "label" in row.values else row
+
+    @classmethod
+    def learn_from(
+        cls, records: Records, labels: Sequence[str] | None, options: BaseModel | None = None
+    ) -> dict[str, Any]:
+        separator = getattr(options, "separator", ",")
+        counts: Counter[str] = Counter()
+        pair, examples = False, 0
+        for row in records:
+            pair = pair or "text_pair" in row.values
+            counts.update(_labels_of(row, separator))
+            examples += 1
+        if not examples:
+            raise UserError(f"{records.name}: there is no row to train on.")
+        names = label_names(counts, labels, records.name, fewest=1)
+        facts: dict[str, Any] = {"labels": names, "pair": pair}
+        if getattr(options, "class_weights", "none") == "balanced":
+            facts["class_weights"] = [balanced_weights([examples - n, n]) for n in counts_of(names, counts)]
+        return facts
+
+    def target(self, row: Row) -> np.ndarray | None:
+        found = _labels_of(row, self.separator)
+        if any(label not in self._class_index for label in found):
+            return None
+        target = np.zeros(len(self.labels), np.float32)
+        target[[self._class_index[label] for label in found]] = 1.0
+        return target
+
+    def unknown_target(self, row: Row) -> str:
+        unknown = next(label for label in _labels_of(row, self.separator) if label not in self._class_index)
+        return f'label "{unknown}" is not one of {short_list(self.labels)} (from the training data)'
+
+    def loss_per_example(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        return sigmoid_cross_entropy(targets, outputs, focal_gamma=self.focal_gamma, class_weights=self.class_weights)
+
+    def finish(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """``labels`` and ``scores`` ``(batch, most)``: where ``mask`` is true the answered set, the surest label first.
+
+        ``most`` is the largest set of the batch; ``probabilities`` ``(batch, labels)`` is of every label.
+        """
+        probabilities = tf.nn.sigmoid(tf.cast(outputs, tf.float32))
+        answered = probabilities >= self.threshold_values.value
+        order = tf.argsort(tf.where(answered, probabilities, -1.0), direction="DESCENDING", stable=True)
+        sizes = tf.reduce_sum(tf.cast(answered, tf.int32), -1)
+        most = tf.maximum(tf.reduce_max(tf.concat([sizes, [1]], 0)), 1)
+        order = order[:, :most]
+        mask = tf.sequence_mask(sizes, most)
+        return {
+            "labels": tf.where(mask, tf.gather(tf.constant(self.labels), order), ""),
+            "scores": tf.where(mask, tf.gather(probabilities, order, batch_dims=1), 0.0),
+            "mask": mask,
+            "probabilities": probabilities,
+        }
+
+    def answers(self, finished: Mapping[str, np.ndarray], rows: Sequence[Row]) -> list[dict[str, Any]]:
+        return [
+            {
+                "labels": [label.decode("utf-8") for label in labels[mask]],
+                "scores": [float(score) for score in scores[mask]],
+                "probabilities": dict(zip(self.labels, map(float, probabilities), strict=True)),
+            }
+            for labels, scores, mask, probabilities in zip(
+                finished["labels"], finished["scores"], finished["mask"], finished["probabilities"], strict=True
+            )
+        ]
+
+    def evaluate_outputs(
+        self, targets: Sequence[np.ndarray], finished: Mapping[str, np.ndarray], rows: Sequence[Row]
+    ) -> dict[str, Any]:
+        probabilities = finished["probabilities"]
+        predicted = probabilities >= self.threshold_values.numpy()  # which may just have been tuned
+        return multi_label_metrics(np.array(targets) > 0.5, probabilities, predicted, self.labels)
+
+    def tune(self, targets: Sequence[np.ndarray], finished: Mapping[str, np.ndarray], rows: Sequence[Row]) -> None:
+        truth, probabilities = np.array(targets) > 0.5, finished["probabilities"]
+        if self.thresholds == "global":
+            best = best_f1_threshold(truth.ravel(), probabilities.ravel())
+            self.threshold_values.assign(np.full(len(self.labels), best, np.float32))
+        elif self.thresholds == "per_label":
+            columns = range(len(self.labels))
+            self.threshold_values.assign([best_f1_threshold(truth[:, i], probabilities[:, i]) for i in columns])
+
+    def label_names(self) -> list[str]:
+        return self.labels
+
+
+TASK = MultiLabelClassifier
+
+
+def _labels_of(row: Row, separator: str) -> list[str]:
+    value = row.values.get("label")
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(separator)]
+        if "" in value and value != [""]:
+            raise UserError(
+                f"{row.where()}: the label {row.values['label']!r} names an empty label between two separators."
+            )
+        value = [part for part in value if part]
+    elif isinstance(value, bool | int | float):
+        value = [value]
+    if not isinstance(value, list) or any(isinstance(part, list | dict) or part is None for part in value):
+        raise UserError(
+            f"{row.where()}: the label is {value!r}, neither a list of labels nor a string of labels parted by "
+            f"--head.separator {separator!r} (an empty list, or an empty text, stands for none)."
+        )
+    return list(dict.fromkeys(label_text(part) for part in value))

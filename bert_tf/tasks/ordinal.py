@@ -1,0 +1,151 @@
+"""Ordinal classification: labels with an order, such as one to five stars, for a text or a pair of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+from pydantic import BaseModel, ConfigDict, Field
+
+from bert_tf.data.records import Row
+from bert_tf.evaluation.ordinal_metrics import ordinal_metrics
+from bert_tf.layers.pooling import Pooling, pool
+from bert_tf.tasks.single_label import SingleLabelTask
+
+
+class Options(BaseModel):
+    """``--head.*`` of ordinal classification."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pooling: Pooling = Field("cls", description="what the last layer reads: cls, mean, attention or last4")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout before the last layer")
+
+
+@keras.saving.register_keras_serializable(package="bert_tf")
+class RankBiases(keras.layers.Layer):
+    """Adds one bias for each step from a rank to the next: ``(batch, 1)`` to ``(batch, ranks - 1)`` logits.
+
+    Args:
+        ranks: number of labels.
+    """
+
+    def __init__(self, ranks: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ranks = ranks
+
+    def build(self, input_shape: Any) -> None:
+        steps = self.ranks - 1
+        # Falling, so that the ranks start apart and in their order.
+        start = np.arange(steps, 0, -1, dtype=np.float32) / steps
+        self.bias = self.add_weight(shape=(steps,), name="bias", initializer=lambda shape, dtype: start)
+
+    def call(self, inputs: Any) -> Any:
+        return inputs + keras.ops.cast(self.bias, inputs.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "ranks": self.ranks}
+
+
+@keras.saving.register_keras_serializable(package="bert_tf")
+class OrdinalClassifier(SingleLabelTask):
+    """CORAL (Cao, Mirjalili and Raschka 2020): for each rank but the last, whether the truth lies beyond it.
+
+    All those questions share one weight vector and differ in their bias, so that their answers never contradict each
+    other. The label answered is the median of the distribution they make: what makes the mean absolute error least.
+
+    Args:
+        backbone: a KerasHub text encoder.
+        preprocessor: turns strings into the backbone's inputs.
+        labels: label names from the lowest rank to the highest.
+        pair: whether the model reads ``text_pair`` beside ``text``.
+        pooling: which vector stands for the text, see :data:`bert_tf.layers.pooling.Pooling`.
+        dropout: share of the pooled features dropped in training.
+    """
+
+    Options = Options
+    best_metric: ClassVar[tuple[str, bool]] = ("quadratic_kappa", True)
+    lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "mae"})
+
+    def __init__(
+        self,
+        backbone: keras.Model,
+        preprocessor: keras.layers.Layer | None,
+        labels: Sequence[str],
+        pair: bool = False,
+        pooling: Pooling = "cls",
+        dropout: float = 0.1,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        # === Layers ===
+        self.backbone = backbone
+        self.preprocessor = preprocessor
+        dtype = dtype or backbone.dtype_policy
+        self.dropout = keras.layers.Dropout(dropout, dtype=dtype, name="classifier_dropout")
+        self.rank = keras.layers.Dense(
+            1,
+            use_bias=False,
+            kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            dtype=dtype,
+            name="rank",
+        )
+        self.biases = RankBiases(len(labels), dtype=dtype, name="rank_biases")
+
+        # === Functional Model ===
+        inputs = backbone.input
+        outputs = self.biases(self.rank(self.dropout(pool(backbone, inputs, pooling, dtype))))
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+
+        # === Config ===
+        self.labels = [str(label) for label in labels]
+        self.pair = pair
+        self.pooling = pooling
+        self.dropout_rate = dropout
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "labels": list(self.labels),
+            "pair": self.pair,
+            "pooling": self.pooling,
+            "dropout": self.dropout_rate,
+        }
+
+    def loss_per_example(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        beyond = tf.sequence_mask(targets, len(self.labels) - 1, tf.float32)  # rank 2: beyond 0, beyond 1, not beyond 2
+        losses = tf.nn.sigmoid_cross_entropy_with_logits(beyond, tf.cast(outputs, tf.float32))
+        return tf.reduce_sum(losses, -1)
+
+    def finish(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """``label``, its ``score`` (probability), ``expected_rank`` from 0, and ``probabilities`` of all labels."""
+        # The trained biases fall; sorted, no probability is negative even before they do.
+        beyond = tf.sort(tf.nn.sigmoid(tf.cast(outputs, tf.float32)), axis=-1, direction="DESCENDING")
+        edge = tf.ones_like(beyond[:, :1])
+        probabilities = tf.concat([edge, beyond], -1) - tf.concat([beyond, tf.zeros_like(edge)], -1)
+        rank = tf.reduce_sum(tf.cast(beyond > 0.5, tf.int32), -1)
+        return {
+            "label": tf.gather(tf.constant(self.labels), rank),
+            "score": tf.gather(probabilities, rank, batch_dims=1),
+            "expected_rank": tf.reduce_sum(beyond, -1),
+            "probabilities": probabilities,
+        }
+
+    def answers(self, finished: Mapping[str, np.ndarray], rows: Sequence[Row]) -> list[dict[str, Any]]:
+        answers = super().answers(finished, rows)
+        return [
+            {**answer, "expected_rank": float(rank)}
+            for answer, rank in zip(answers, finished["expected_rank"], strict=True)
+        ]
+
+    def evaluate_outputs(
+        self, targets: Sequence[int], finished: Mapping[str, np.ndarray], rows: Sequence[Row]
+    ) -> dict[str, Any]:
+        predicted = np.array([self.labels.index(label.decode("utf-8")) for label in finished["label"]])
+        return ordinal_metrics(np.array(targets), finished["probabilities"], predicted, self.labels)
+
+
+TASK = OrdinalClassifier
