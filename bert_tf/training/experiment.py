@@ -12,9 +12,12 @@ import keras
 from bert_tf.backbones.loading import load_backbone
 from bert_tf.config import ExperimentConfig, validate
 from bert_tf.data.batching import LabelledRows, TrainingBatches
+from bert_tf.data.records import Records
 from bert_tf.data.splits import Splits, open_splits
+from bert_tf.errors import UserError
 from bert_tf.evaluation.inference import build_predict, evaluate_records
 from bert_tf.tasks import find_task
+from bert_tf.tasks.task import TextTask
 from bert_tf.training.loop import train
 from bert_tf.training.run_directory import RunDirectory
 from bert_tf.training.strategy import build_strategy, check_batch_size, describe_strategy, is_chief
@@ -61,6 +64,8 @@ def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDire
     logger.info("backbone: %s", loaded.source)
     logger.info("distribution: %s", describe_strategy(strategy))
 
+    if splits.validation is not None:
+        _check_columns(splits.validation, task)
     rows = LabelledRows(splits.train, task, config.data.on_unknown_label)
     batches = TrainingBatches(
         rows,
@@ -107,6 +112,17 @@ def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDire
             logger.info("best epoch: %d (%s %.4f)", end.best_epoch + 1, name, end.best)
         logger.info("the model is in %s", run.model)
     return run
+
+
+def _check_columns(validation: Records, task: TextTask) -> None:
+    """Raises UserError, before anything is trained, if evaluation reads columns that the validation data lacks."""
+    row = next(iter(validation), None)
+    missing = [name for name in task.evaluation_specs() if row is not None and name not in row.values]
+    if row is not None and missing:
+        raise UserError(
+            f"{row.file}: there is no column {missing[0]!r}, which evaluation reads. Name the right one with "
+            f"--data.columns.{missing[0]} NAME."
+        )
 
 
 def _texts(splits: Splits, columns: tuple[str, ...]) -> Iterator[str]:

@@ -25,6 +25,11 @@ class Windows:
     def input_specs(self) -> dict[str, tf.TensorSpec]:
         return {"text": tf.TensorSpec([None], tf.string)}
 
+    def training_specs(self) -> dict[str, tf.TensorSpec]:
+        return self.input_specs()
+
+    evaluation_specs = training_specs
+
     def target(self, row: Row) -> list[int]:
         return row.values["target"]
 
