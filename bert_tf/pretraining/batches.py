@@ -28,7 +28,7 @@ class PretrainingBatches:
 
     def __init__(
         self,
-        folder: Path,
+        folder: str | Path,
         masker: Masker,
         batch_size: int,
         *,

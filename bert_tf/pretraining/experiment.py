@@ -21,6 +21,7 @@ from bert_tf.pretraining.documents import is_held_out, load_segmenter, read_docu
 from bert_tf.pretraining.example_files import Description, read_description, write_examples
 from bert_tf.pretraining.examples import Example, ExampleBuilder
 from bert_tf.pretraining.masking import Masker
+from bert_tf.pretraining.prepared_corpus import use_prepared
 from bert_tf.pretraining.pretrainer import BertPretrainer
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor
@@ -48,6 +49,7 @@ def run_pretraining(config: PretrainingConfig, *, resume: bool = False) -> RunDi
         UserError: anything in the config, the text or the backbone that the user can put right.
         KeyboardInterrupt: stopped by a signal; the run can be resumed.
     """
+    config, prepared = use_prepared(config)
     strategy = build_strategy(config.distribution)
     keras.utils.set_random_seed(config.seed)
     recipe = config.training
@@ -60,7 +62,7 @@ def run_pretraining(config: PretrainingConfig, *, resume: bool = False) -> RunDi
     with strategy.scope():
         loaded = load_backbone(
             config.backbone,
-            texts=lambda: _texts(config, held_out=False),
+            texts=None if prepared else lambda: _texts(config, held_out=False),
             scratch=config.scratch,
             sequence_length=config.sequence_length,
             seed=config.seed,
@@ -68,6 +70,8 @@ def run_pretraining(config: PretrainingConfig, *, resume: bool = False) -> RunDi
         )
         if not isinstance(loaded.tokenizer, ExactBertTokenizer):
             raise UserError(f"--backbone {config.backbone}: only BERT backbones are pre-trained.")
+        if prepared:
+            prepared.check_tokenizer(loaded.tokenizer.get_vocabulary(), loaded.tokenizer.lowercase)
         keras.utils.set_random_seed(config.seed)
         preprocessor = TextPreprocessor(loaded.tokenizer, sequence_length=config.sequence_length)
         task = BertPretrainer(loaded.backbone, preprocessor, pair=config.corpus.objective != "mlm", dtype=dtype)
@@ -78,10 +82,12 @@ def run_pretraining(config: PretrainingConfig, *, resume: bool = False) -> RunDi
 
     if is_chief(strategy):
         run = RunDirectory.create(config)
-    folders = {name: run.path / "examples" / name for name in ("train", "validation")}
+    folders: dict[str, str | Path] = {name: run.path / "examples" / name for name in ("train", "validation")}
+    ready = prepared.parts(with_validation=config.validation is None) if prepared else {}
     if is_chief(strategy):
-        for name, folder in folders.items():
-            _prepare(config, loaded, folder, held_out=name == "validation")
+        for name in folders.keys() - ready.keys():
+            _prepare(config, loaded, run.path / "examples" / name, held_out=name == "validation")
+    folders |= ready
     masker = build_masker(config, loaded.tokenizer)
     batches = PretrainingBatches(folders["train"], masker, recipe.batch_size, seed=config.seed)
     logger.info(

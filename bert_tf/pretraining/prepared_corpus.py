@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,11 @@ from hashlib import blake2b
 from typing import Any
 
 import tensorflow as tf
+from pydantic import BaseModel
 
+from bert_tf.data.files import is_remote
+from bert_tf.errors import UserError
+from bert_tf.pretraining.config import PretrainingConfig
 from bert_tf.pretraining.corpus_config import PreparationConfig
 from bert_tf.pretraining.corpus_steps import DROPPED
 from bert_tf.pretraining.example_files import Description, write_description
@@ -104,6 +109,90 @@ def read_prepared(folder: str) -> PreparedCorpus | None:
     if "format" not in values:
         return None
     return PreparedCorpus(**values)
+
+
+@dataclass(frozen=True)
+class PreparedExamples:
+    """Examples that stand ready in a folder.
+
+    Attributes:
+        folder: of the corpus.
+        corpus: its description.
+    """
+
+    folder: str
+    corpus: PreparedCorpus
+
+    def parts(self, *, with_validation: bool) -> dict[str, str]:
+        """The folders of the examples by name: ``train``, and ``validation`` where it is wanted."""
+        return {name: os.path.join(self.folder, name) for name in ("train", *["validation"] * with_validation)}
+
+    def check_tokenizer(self, vocabulary: Sequence[str], lowercase: bool) -> None:
+        """Raises UserError if the examples were made by another tokeniser."""
+        known = self.corpus.made_from["vocabulary"]
+        advice = "Prepare the corpus with the vocab.txt of the backbone, or give the backbone that it was prepared for."
+        if known["hash"] != hash_of_vocabulary(vocabulary):
+            raise UserError(
+                f"--data {self.folder}: the examples were made with another vocabulary ({known['size']:,} tokens) than "
+                f"the backbone's ({len(vocabulary):,} tokens). {advice}"
+            )
+        if self.corpus.made_from["lowercase"] != lowercase:
+            raise UserError(f"--data {self.folder}: only one of the examples and the backbone is lower-case. {advice}")
+
+
+def use_prepared(config: PretrainingConfig) -> tuple[PretrainingConfig, PreparedExamples | None]:
+    """Puts what is in prepared folders into the place of the folders.
+
+    Options that decided the examples are taken over from their description; one that was given otherwise is a mistake.
+
+    Args:
+        config: of a pre-training run, whose data may be prepared folders.
+
+    Returns:
+        The config to go on with, and the examples, if the data is a folder of examples.
+
+    Raises:
+        UserError: an option does not fit the examples, or other data stands beside them.
+    """
+    data: list[str] = []
+    for spec in config.data:
+        corpus = read_prepared(spec)
+        if corpus is None:
+            data.append(spec)
+        elif corpus.format == "text":
+            data.append(os.path.join(glob.escape(spec), "documents-*.jsonl"))
+        elif len(config.data) > 1:
+            raise UserError(f"--data {spec}: a folder of examples stands alone; prepare all texts into one folder.")
+        else:
+            return _fit(config, spec, corpus), PreparedExamples(spec, corpus)
+    return config.model_copy(update={"data": data}), None
+
+
+def _fit(config: PretrainingConfig, folder: str, corpus: PreparedCorpus) -> PretrainingConfig:
+    """The config with the options that decided the examples."""
+    made_from = corpus.made_from
+    decided: dict[str, dict[str, Any]] = {
+        "": {"sequence_length": made_from["sequence_length"]},
+        "corpus.": {name: value for name, value in made_from["corpus"].items() if name != "shards"},
+    }
+    if config.validation is None:
+        decided[""]["validation_ratio"] = made_from["validation_ratio"]
+    if config.backbone.startswith("scratch:"):
+        decided["scratch."] = {"lowercase": made_from["lowercase"]}
+        if config.scratch.vocabulary is None and not is_remote(folder):
+            decided["scratch."]["vocabulary"] = os.path.join(folder, VOCABULARY_FILE)
+    changes: dict[str, Any] = {}
+    for prefix, values in decided.items():
+        section: BaseModel = getattr(config, prefix[:-1]) if prefix else config
+        for name, value in values.items():
+            given = getattr(section, name)
+            if name in section.model_fields_set and given not in (value, None):
+                raise UserError(
+                    f"--{prefix}{name} {given}: the examples in {folder} were made with {value}. Leave the flag out, "
+                    "or prepare the corpus anew."
+                )
+        changes |= {prefix[:-1]: section.model_copy(update=values)} if prefix else values
+    return config.model_copy(update=changes)
 
 
 def hash_of_vocabulary(vocabulary: Sequence[str]) -> str:
