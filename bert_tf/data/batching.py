@@ -347,8 +347,9 @@ def _row_count(encoded: Mapping[str, tf.RaggedTensor]) -> tf.Tensor:
 
 def _length_order(encoded: Mapping[str, tf.RaggedTensor]) -> tf.Tensor:
     rows = next(iter(encoded.values()))
-    # Of several texts a row, the longest decides how long all are padded.
-    lengths = rows.row_lengths() if rows.ragged_rank == 1 else tf.reduce_max(rows.row_lengths(axis=2), 1)
+    lengths = rows.row_lengths()
+    if rows.ragged_rank == 2:  # several texts or windows a row: their number, each as long as the longest
+        lengths *= tf.reduce_max(rows.row_lengths(axis=2), 1)
     return tf.cast(tf.argsort(lengths, stable=True), tf.int32)
 
 

@@ -52,7 +52,7 @@ def build_predict(task: TextTask, strategy: tf.distribute.Strategy | None = None
 
         answers = run(strategy.experimental_distribute_values_from_function(part))
         return {
-            name: np.concatenate([local.numpy() for local in strategy.experimental_local_results(value)])[:rows]
+            name: concatenate([local.numpy() for local in strategy.experimental_local_results(value)])[:rows]
             for name, value in answers.items()
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -10,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 from pydantic import BaseModel, ConfigDict, Field
 
-from bert_tf.data.records import Row
+from bert_tf.data.labels import counts_of, label_of
+from bert_tf.data.records import Records, Row
 from bert_tf.evaluation.ordinal_metrics import ordinal_metrics
 from bert_tf.layers.pooling import Pooling, pool
 from bert_tf.tasks.single_label import SingleLabelTask
@@ -29,25 +31,29 @@ class Options(BaseModel):
 class RankBiases(keras.layers.Layer):
     """Adds one bias for each step from a rank to the next: ``(batch, 1)`` to ``(batch, ranks - 1)`` logits.
 
+    Adam moves a weight by about the learning rate a step, and BERT's is a few millionths: biases that are to part ranks
+    would hardly leave the place where they start. Hence they start at the frequencies of the training data, and a step
+    moves them ``PACE`` times as far.
+
     Args:
-        ranks: number of labels.
+        start: the biases before training, falling.
     """
 
-    def __init__(self, ranks: int, **kwargs: Any) -> None:
+    PACE = 50.0
+
+    def __init__(self, start: Sequence[float], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.ranks = ranks
+        self.start = [float(value) for value in start]
 
     def build(self, input_shape: Any) -> None:
-        steps = self.ranks - 1
-        # Falling, so that the ranks start apart and in their order.
-        start = np.arange(steps, 0, -1, dtype=np.float32) / steps
-        self.bias = self.add_weight(shape=(steps,), name="bias", initializer=lambda shape, dtype: start)
+        self.bias = self.add_weight(shape=(len(self.start),), initializer="zeros", name="bias")
 
     def call(self, inputs: Any) -> Any:
-        return inputs + keras.ops.cast(self.bias, inputs.dtype)
+        biases = keras.ops.convert_to_tensor(self.start, inputs.dtype) + self.PACE * self.bias
+        return inputs + keras.ops.cast(biases, inputs.dtype)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "ranks": self.ranks}
+        return {**super().get_config(), "start": self.start}
 
 
 @keras.saving.register_keras_serializable(package="bert_tf")
@@ -61,6 +67,7 @@ class OrdinalClassifier(SingleLabelTask):
         backbone: a KerasHub text encoder.
         preprocessor: turns strings into the backbone's inputs.
         labels: label names from the lowest rank to the highest.
+        rank_biases: log-odds that the truth lies beyond each rank but the last, before training; default evenly apart.
         pair: whether the model reads ``text_pair`` beside ``text``.
         pooling: which vector stands for the text, see :data:`bert_tf.layers.pooling.Pooling`.
         dropout: share of the pooled features dropped in training.
@@ -75,6 +82,7 @@ class OrdinalClassifier(SingleLabelTask):
         backbone: keras.Model,
         preprocessor: keras.layers.Layer | None,
         labels: Sequence[str],
+        rank_biases: Sequence[float] | None = None,
         pair: bool = False,
         pooling: Pooling = "cls",
         dropout: float = 0.1,
@@ -93,7 +101,8 @@ class OrdinalClassifier(SingleLabelTask):
             dtype=dtype,
             name="rank",
         )
-        self.biases = RankBiases(len(labels), dtype=dtype, name="rank_biases")
+        rank_biases = rank_log_odds([1] * len(labels)) if rank_biases is None else rank_biases
+        self.biases = RankBiases(rank_biases, dtype=dtype, name="rank_biases")
 
         # === Functional Model ===
         inputs = backbone.input
@@ -110,10 +119,19 @@ class OrdinalClassifier(SingleLabelTask):
         return {
             **super().get_config(),
             "labels": list(self.labels),
+            "rank_biases": self.biases.start,
             "pair": self.pair,
             "pooling": self.pooling,
             "dropout": self.dropout_rate,
         }
+
+    @classmethod
+    def learn_from(
+        cls, records: Records, labels: Sequence[str] | None, options: BaseModel | None = None
+    ) -> dict[str, Any]:
+        facts = super().learn_from(records, labels, options)
+        counts = Counter(label_of(row) for row in records)
+        return {**facts, "rank_biases": rank_log_odds(counts_of(facts["labels"], counts))}
 
     def loss_per_example(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         beyond = tf.sequence_mask(targets, len(self.labels) - 1, tf.float32)  # rank 2: beyond 0, beyond 1, not beyond 2
@@ -149,3 +167,10 @@ class OrdinalClassifier(SingleLabelTask):
 
 
 TASK = OrdinalClassifier
+
+
+def rank_log_odds(counts: Sequence[int]) -> list[float]:
+    """Log-odds that a random example lies beyond each rank but the last; one more of every rank keeps them finite."""
+    smoothed = np.asarray(counts, float) + 1
+    beyond = 1 - np.cumsum(smoothed)[:-1] / smoothed.sum()
+    return [float(value) for value in np.log(beyond / (1 - beyond))]

@@ -1,0 +1,208 @@
+"""Classification of documents that are longer than the model: one label for a text of any length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import keras
+import tensorflow as tf
+from keras import ops
+from pydantic import BaseModel, ConfigDict, Field
+
+from bert_tf.backbones.loading import LoadedBackbone
+from bert_tf.errors import UserError
+from bert_tf.layers.pooling import Pooling, pool
+from bert_tf.layers.windows import FoldWindows, UnfoldWindows, WindowPooling, window_pooling
+from bert_tf.losses.cross_entropy import softmax_cross_entropy
+from bert_tf.tasks.single_label import SingleLabelTask
+from bert_tf.tokenization.document_preprocessor import DocumentPreprocessor, Strategy
+
+
+class Options(BaseModel):
+    """``--head.*`` of document classification."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    strategy: Strategy = Field(
+        "windows", description="windows of --data.sequence_length tokens, or head_tail: the beginning and the end only"
+    )
+    doc_stride: int | None = Field(
+        None, ge=1, description="windows: tokens from one's start to the next one's (default: three quarters of one)"
+    )
+    max_windows: int = Field(8, ge=1, description="windows: what lies behind this many is not read")
+    window_pooling: WindowPooling = Field("mean", description="windows: how they become one vector")
+    head_tokens: int = Field(128, ge=0, description="head_tail: tokens of the beginning; the rest is the end")
+    pooling: Pooling = Field("cls", description="which vector stands for a window: cls, mean, attention or last4")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout before the last layer")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target that all labels divide evenly")
+    focal_gamma: float = Field(0.0, ge=0, description="focal loss: 2 is usual, 0 is cross-entropy")
+    class_weights: Literal["none", "balanced"] = Field("none", description="balanced: every label counts alike")
+
+
+@keras.saving.register_keras_serializable(package="bert_tf")
+class DocumentClassifier(SingleLabelTask):
+    """A backbone over each window of a document, a pooling of the windows, and a dense layer.
+
+    Its inputs are ``(batch, windows, seq_len)`` int32, those of ``head_tail`` ``(batch, seq_len)``.
+
+    Args:
+        backbone: a KerasHub text encoder.
+        preprocessor: cuts documents into windows, or keeps their head and tail.
+        labels: label names by class index.
+        pair: a document has no ``text_pair``.
+        strategy: ``windows`` (Pappagari et al. 2019) or ``head_tail`` (Sun et al. 2019).
+        max_windows: most windows of a document.
+        window_pooling: how the windows become one vector.
+        pooling: which vector stands for a window, see :data:`bert_tf.layers.pooling.Pooling`.
+        dropout: share of the pooled features dropped in training.
+        label_smoothing: see :func:`bert_tf.losses.cross_entropy.softmax_cross_entropy`, as the next two.
+        focal_gamma: 0 is cross-entropy.
+        class_weights: one factor per label, or ``none``.
+    """
+
+    Options = Options
+    text_columns: ClassVar[tuple[str, ...]] = ("text",)
+
+    def __init__(
+        self,
+        backbone: keras.Model,
+        preprocessor: keras.layers.Layer | None,
+        labels: Sequence[str],
+        pair: bool = False,
+        strategy: Strategy = "windows",
+        max_windows: int = 8,
+        window_pooling: WindowPooling = "mean",
+        pooling: Pooling = "cls",
+        dropout: float = 0.1,
+        label_smoothing: float = 0.0,
+        focal_gamma: float = 0.0,
+        class_weights: Sequence[float] | Literal["none"] = "none",
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        # === Layers ===
+        self.backbone = backbone
+        self.preprocessor = preprocessor
+        dtype = dtype or backbone.dtype_policy
+        self.dropout = keras.layers.Dropout(dropout, dtype=dtype, name="classifier_dropout")
+        self.logits = keras.layers.Dense(
+            len(labels),
+            kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            dtype=dtype,
+            name="logits",
+        )
+
+        # === Functional Model ===
+        if strategy == "head_tail":
+            inputs = backbone.input
+            document = pool(backbone, inputs, pooling, dtype)
+        else:
+            inputs = {name: keras.Input((None, None), dtype="int32", name=name) for name in backbone.input}
+            document = _over_windows(backbone, inputs, pooling, window_pooling, max_windows, dropout, dtype)
+        outputs = self.logits(self.dropout(document))
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+
+        # === Config ===
+        self.labels = [str(label) for label in labels]
+        self.pair = pair
+        self.strategy = strategy
+        self.max_windows = max_windows
+        self.window_pooling = window_pooling
+        self.pooling = pooling
+        self.dropout_rate = dropout
+        self.label_smoothing = label_smoothing
+        self.focal_gamma = focal_gamma
+        self.class_weights = None if isinstance(class_weights, str) else [float(weight) for weight in class_weights]
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "labels": list(self.labels),
+            "pair": self.pair,
+            "strategy": self.strategy,
+            "max_windows": self.max_windows,
+            "window_pooling": self.window_pooling,
+            "pooling": self.pooling,
+            "dropout": self.dropout_rate,
+            "label_smoothing": self.label_smoothing,
+            "focal_gamma": self.focal_gamma,
+            "class_weights": "none" if self.class_weights is None else list(self.class_weights),
+        }
+
+    @classmethod
+    def create(
+        cls,
+        loaded: LoadedBackbone,
+        *,
+        sequence_length: int,
+        dtype: str = "float32",
+        strategy: Strategy = "windows",
+        doc_stride: int | None = None,
+        max_windows: int = 8,
+        head_tokens: int = 128,
+        **options: Any,
+    ) -> DocumentClassifier:
+        """Builds the task on a loaded backbone; ``options`` are the constructor's.
+
+        Raises:
+            UserError: windows would leave gaps, or head and tail do not fit.
+        """
+        room = sequence_length - 2
+        stride = max(1, room * 3 // 4) if doc_stride is None else doc_stride
+        if strategy == "windows" and stride > room:
+            raise UserError(
+                f"--head.doc_stride {stride}: a window holds {room} tokens of text (--data.sequence_length "
+                f"{sequence_length} less two): the text between two windows would not be read."
+            )
+        if strategy == "head_tail" and head_tokens > room:
+            raise UserError(
+                f"--head.head_tokens {head_tokens}: there is room for {room} tokens of text in "
+                f"--data.sequence_length {sequence_length}."
+            )
+        preprocessor = DocumentPreprocessor(
+            loaded.tokenizer,
+            sequence_length=sequence_length,
+            segment_ids="segment_ids" in loaded.backbone.input,
+            strategy=strategy,
+            doc_stride=stride,
+            max_windows=max_windows,
+            head_tokens=head_tokens,
+        )
+        return cls(
+            backbone=loaded.backbone,
+            preprocessor=preprocessor,
+            dtype=dtype,
+            strategy=strategy,
+            max_windows=max_windows,
+            **options,
+        )
+
+    def loss_per_example(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        return softmax_cross_entropy(
+            targets,
+            outputs,
+            label_smoothing=self.label_smoothing,
+            focal_gamma=self.focal_gamma,
+            class_weights=self.class_weights,
+        )
+
+
+def _over_windows(
+    backbone: keras.Model,
+    inputs: Mapping[str, Any],
+    pooling: Pooling,
+    kind: WindowPooling,
+    max_windows: int,
+    dropout: float,
+    dtype: Any,
+) -> Any:
+    """The vector of each document, ``(batch, dim)``."""
+    mask = inputs["padding_mask"]
+    folded = {name: FoldWindows(dtype="int32", name=f"fold_{name}")(value) for name, value in inputs.items()}
+    windows = UnfoldWindows(dtype=dtype, name="unfold")(pool(backbone, folded, pooling, dtype), mask)
+    is_window = ops.max(mask, axis=-1)
+    return window_pooling(kind, max_windows, dropout, dtype)(windows, is_window)
+
+
+TASK = DocumentClassifier
