@@ -39,6 +39,7 @@ EXTRAS = {
     "notebooks": ["jupyterlab>=4", "matplotlib>=3.9", "nbclient>=0.10"],
     "demo": ["snownlp>=0.12.3"],
     "chinese": ["rjieba>=0.2"],
+    "translation": ["sacrebleu>=2.4"],
     "dev": [
         "pytest>=8",
         "pytest-xdist>=3.6",

@@ -1,0 +1,1 @@
+"""Writing sequences token by token, in the graph."""
