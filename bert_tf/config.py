@@ -117,6 +117,9 @@ class ScratchConfig(Section):
 
     vocabulary: str | None = Field(None, description="vocab.txt to use (default: learned from the training texts)")
     vocabulary_size: int = Field(8000, ge=200, description="size of the learned vocabulary")
+    vocabulary_min_frequency: int = Field(
+        2, ge=1, description="pieces of words join if they occur this often together; their room goes to characters"
+    )
     lowercase: bool = Field(True, description="lower-case and strip accents, as bert-uncased and bert-chinese do")
 
 

@@ -43,6 +43,9 @@ class PretrainingRecipe(TrainingConfig):
     epochs: int = Field(10, ge=1, description="passes over the examples, masked anew each time")
     batch_size: int = Field(64, ge=1, description="examples per weight update, over all devices")
     learning_rate: float = Field(1e-4, gt=0, description="peak learning rate")
+    dropout: float | None = Field(
+        None, ge=0, lt=1, description="dropout in the backbone while pre-training (none: the backbone's own)"
+    )
 
 
 class PretrainingConfig(RunConfig):
@@ -53,6 +56,10 @@ class PretrainingConfig(RunConfig):
     columns: dict[str, str] = Field(default_factory=dict, description="--columns.text NAME: the column to read")
     validation: DataSpec | None = Field(None, description="held-out text (default: a share of --data)")
     validation_ratio: float = Field(0.02, ge=0, lt=1, description="share of the documents held out, by their hash")
+    exclude_splits_of: list[str] = Field(
+        default_factory=list,
+        description="configs of experiments whose validation and test texts, and near duplicates, stay out",
+    )
     sequence_length: int = Field(128, ge=8, description="length of an example in tokens")
     corpus: CorpusConfig = Field(default_factory=CorpusConfig)
     masking: MaskingConfig = Field(default_factory=MaskingConfig)
@@ -69,5 +76,5 @@ class PretrainingConfig(RunConfig):
             distribution=self.distribution,
             data=DataConfig(columns=self.columns, sequence_length=self.sequence_length),
             scratch=self.scratch,
-            training=TrainingConfig(**self.training.model_dump()),
+            training=TrainingConfig(**{name: getattr(self.training, name) for name in TrainingConfig.model_fields}),
         )

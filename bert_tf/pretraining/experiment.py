@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from bert_tf.pretraining.config import PretrainingConfig
 from bert_tf.pretraining.documents import is_held_out, load_segmenter, read_documents, tokenize_documents
 from bert_tf.pretraining.example_files import Description, read_description, write_examples
 from bert_tf.pretraining.examples import Example, ExampleBuilder
+from bert_tf.pretraining.exclusion import Exclusion, held_out_texts
 from bert_tf.pretraining.masking import Masker
 from bert_tf.pretraining.prepared_corpus import use_prepared
 from bert_tf.pretraining.pretrainer import BertPretrainer
@@ -72,6 +74,8 @@ def run_pretraining(config: PretrainingConfig, *, resume: bool = False) -> RunDi
             raise UserError(f"--backbone {config.backbone}: only BERT backbones are pre-trained.")
         if prepared:
             prepared.check_tokenizer(loaded.tokenizer.get_vocabulary(), loaded.tokenizer.lowercase)
+        if recipe.dropout is not None:
+            _set_dropout(loaded.backbone, recipe.dropout)
         keras.utils.set_random_seed(config.seed)
         preprocessor = TextPreprocessor(loaded.tokenizer, sequence_length=config.sequence_length)
         task = BertPretrainer(loaded.backbone, preprocessor, pair=config.corpus.objective != "mlm", dtype=dtype)
@@ -149,6 +153,7 @@ def _prepare(config: PretrainingConfig, loaded: LoadedBackbone, folder: Path, *,
     """Writes the examples of one part, unless a run that is resumed has them already."""
     made_from: dict[str, object] = {
         "data": config.validation if held_out and config.validation else config.data,
+        "exclude_splits_of": config.exclude_splits_of,
         "held_out": held_out,
         "sequence_length": config.sequence_length,
         "seed": config.seed,
@@ -188,9 +193,25 @@ def _texts(config: PretrainingConfig, *, held_out: bool) -> Iterator[str]:
         yield from read_documents(_open(config, config.validation))
         return
     ratio = 0.0 if config.validation else config.validation_ratio
-    for text in read_documents(_open(config, config.data)):
+    texts = read_documents(_open(config, config.data))
+    if config.exclude_splits_of:
+        texts = _exclusion(tuple(config.exclude_splits_of)).filter(texts)
+    for text in texts:
         if is_held_out(text, ratio, config.seed) == held_out:
             yield text
+
+
+@lru_cache(maxsize=1)
+def _exclusion(config_files: tuple[str, ...]) -> Exclusion:
+    """What evaluation sets keep out of the corpus; the corpus is read several times."""
+    return Exclusion(text for file in config_files for text in held_out_texts(file))
+
+
+def _set_dropout(backbone: keras.Model, rate: float) -> None:
+    """Sets the rate of every dropout layer; the backbone's config, which is saved, keeps its own."""
+    for layer in backbone._flatten_layers():
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = rate
 
 
 def _open(config: PretrainingConfig, specs: list[str]) -> Records:

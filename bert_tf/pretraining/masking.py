@@ -17,6 +17,9 @@ from bert_tf.pretraining.config import MaskingConfig
 NO_TARGET = -1
 """Fills the rows of targets that have fewer masked tokens than others."""
 
+_ROOM = {"token": 0, "word": 4, "ngram": 16, "span": 16}
+"""Tokens beyond the expected number for which ``mask_positions`` has room."""
+
 _LONGEST_UNIT = {"token": 1, "word": 1, "ngram": 4, "span": 10}
 
 
@@ -43,7 +46,7 @@ class Masker:
     @property
     def most_masked(self) -> int:
         """Width of ``mask_positions``: the expected number, and room for the unit that lies across the limit."""
-        return math.ceil(self.config.rate * self.sequence_length) + (0 if self.config.unit == "token" else 16)
+        return math.ceil(self.config.rate * self.sequence_length) + _ROOM[self.config.unit]
 
     def mask(
         self, token_ids: tf.Tensor, continues: tf.Tensor, seed: tf.Tensor

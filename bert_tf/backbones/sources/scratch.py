@@ -1,7 +1,8 @@
-"""``scratch:SIZE``: random weights, in the sizes of Turc et al. 2019, table 1 (arXiv:1908.08962)."""
+"""``scratch:SIZE``: random weights, in the sizes of Turc et al. 2019, table 1 (arXiv:1908.08962), or ``3x192``."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import keras
@@ -33,16 +34,19 @@ def load(spec: str, options: LoadOptions) -> LoadedBackbone:
         UserError: the size or the vocabulary file is wrong, or there is no text to learn one from.
     """
     size = spec.removeprefix("scratch:")
-    if size not in SIZES:
-        raise UserError(f"--backbone {spec}: there is no such size; there are: {', '.join(SIZES)}.")
+    shape = _shape(spec, size)
     if options.scratch.vocabulary is not None:
         tokens = read_vocabulary(Path(options.scratch.vocabulary))
     elif options.texts is not None:
-        tokens = learn_vocabulary(options.texts, options.scratch.vocabulary_size, lowercase=options.scratch.lowercase)
+        tokens = learn_vocabulary(
+            options.texts,
+            options.scratch.vocabulary_size,
+            lowercase=options.scratch.lowercase,
+            min_frequency=options.scratch.vocabulary_min_frequency,
+        )
     else:
         raise UserError(f"--backbone {spec}: give a vocabulary with --scratch.vocabulary vocab.txt.")
     keras.utils.set_random_seed(options.seed)
-    shape = SIZES[size]
     backbone = BertEncoder(
         vocabulary_size=len(tokens),
         num_layers=shape["num_layers"],
@@ -54,6 +58,19 @@ def load(spec: str, options: LoadOptions) -> LoadedBackbone:
     )
     tokenizer = ExactBertTokenizer(tokens, lowercase=options.scratch.lowercase)
     return LoadedBackbone(backbone, tokenizer, f"{describe(spec, backbone)}, random weights, {len(tokens):,} tokens")
+
+
+def _shape(spec: str, size: str) -> dict[str, int]:
+    """Layers and width of a named size, or of ``LAYERSxWIDTH``."""
+    given = re.fullmatch(r"([1-9]\d?)x([1-9]\d{1,3})", size)
+    if given is None or int(given[2]) % 64:
+        if size not in SIZES:
+            raise UserError(
+                f"--backbone {spec}: there is no such size; there are: {', '.join(SIZES)}, or LAYERSxWIDTH, such as "
+                "3x192, with a width that is a multiple of 64."
+            )
+        return SIZES[size]
+    return {"num_layers": int(given[1]), "hidden_dim": int(given[2])}
 
 
 def read_vocabulary(path: Path) -> list[str]:

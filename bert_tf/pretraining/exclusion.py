@@ -1,0 +1,82 @@
+"""Keeps evaluation texts out of a corpus: what equals or nearly equals one of them is left out."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from bert_tf.config import ExperimentConfig, load
+from bert_tf.data.splits import open_splits
+from bert_tf.errors import UserError
+from bert_tf.tasks import find_task
+
+GRAM = 5
+"""Characters of a gram."""
+
+LIMIT = 0.5
+"""Share of the shorter text's grams from which on two texts are near duplicates."""
+
+
+class Exclusion:
+    """Finds near duplicates of given texts, exactly: no hashing trick, an index of all their grams.
+
+    Texts are compared by their letters, digits and Chinese characters alone, lower-cased, in NFKC. Two are near
+    duplicates if they share at least ``LIMIT`` of the 5-grams of the shorter one (containment: a text that quotes
+    another is caught where Jaccard's index would let it pass).
+
+    Args:
+        texts: those to keep out; empty ones are passed over.
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._sizes: list[int] = []
+        self._index: defaultdict[str, list[int]] = defaultdict(list)
+        for text in texts:
+            grams = _grams(text)
+            for gram in grams:
+                self._index[gram].append(len(self._sizes))
+            self._sizes.append(len(grams))
+        # A corpus is read several times, and much of it stands there twice.
+        self.matches = lru_cache(maxsize=200_000)(self._matches)
+
+    def _matches(self, text: str) -> bool:
+        """Whether the text equals or nearly equals one of those to keep out."""
+        grams = _grams(text)
+        shared = Counter(number for gram in grams for number in self._index.get(gram, ()))
+        return any(count >= LIMIT * min(len(grams), self._sizes[number]) for number, count in shared.items())
+
+    def filter(self, texts: Iterable[str]) -> Iterator[str]:
+        """The texts that match none; of a text of several lines, the lines that match none."""
+        for text in texts:
+            lines = text.split("\n")
+            kept = lines if len(lines) == 1 else [line for line in lines if not self.matches(line)]
+            whole = "\n".join(kept)
+            if whole.strip() and not self.matches(whole):
+                yield whole
+
+
+def held_out_texts(config_file: str | Path) -> Iterator[str]:
+    """The validation and test texts of an experiment, by its config.
+
+    Raises:
+        UserError: the config or its data cannot be read, or it holds nothing out.
+    """
+    config = load(config_file, ExperimentConfig)
+    task = find_task(config.task)
+    splits = open_splits(config.data, task, seed=config.seed)
+    parts = [records for records in (splits.validation, splits.test) if records is not None]
+    if not parts:
+        raise UserError(f"--exclude_splits_of {config_file}: this experiment has neither validation nor test data.")
+    for records in parts:
+        for row in records:
+            yield from (row.values[name] for name in task.text_columns if isinstance(row.values.get(name), str))
+
+
+def _grams(text: str) -> set[str]:
+    plain = "".join(c for c in unicodedata.normalize("NFKC", text).lower() if c.isalnum())
+    if not plain:
+        return set()
+    return {plain[start : start + GRAM] for start in range(max(1, len(plain) - GRAM + 1))}
