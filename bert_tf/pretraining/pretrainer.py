@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
-import keras_hub
 import numpy as np
 import tensorflow as tf
 from pydantic import BaseModel
 
-from bert_tf.backbones.bert_encoder import ACTIVATIONS
-from bert_tf.backbones.bert_weights import MASKED_TOKEN_HEAD, PAIR_HEAD, NamedVariable, assign, dense, layer_norm
+from bert_tf.backbones.bert_weights import MASKED_TOKEN_HEAD, PAIR_HEAD, NamedVariable, assign, dense
+from bert_tf.backbones.masked_token_head import build_masked_token_head, masked_token_head_variables
 from bert_tf.pretraining.examples import NO_PAIR
 from bert_tf.pretraining.masking import NO_TARGET
 from bert_tf.tasks.task import TextTask
@@ -49,15 +48,8 @@ class BertPretrainer(TextTask):
         self.backbone = backbone
         self.preprocessor = preprocessor
         dtype = dtype or backbone.dtype_policy
+        self.masked_token_head = build_masked_token_head(backbone, dtype)
         initializer = keras.initializers.TruncatedNormal(stddev=0.02)
-        self.masked_token_head = keras_hub.layers.MaskedLMHead(
-            token_embedding=backbone.token_embedding,
-            intermediate_activation=ACTIVATIONS[getattr(backbone, "hidden_act", "gelu_new")],
-            layer_norm_epsilon=getattr(backbone, "layer_norm_epsilon", 1e-12),
-            kernel_initializer=initializer,
-            dtype=dtype,
-            name="masked_token_head",
-        )
         self.pair_head = keras.layers.Dense(2, kernel_initializer=initializer, dtype=dtype, name="pair_head")
 
         # === Functional Model ===
@@ -76,12 +68,7 @@ class BertPretrainer(TextTask):
 
     def head_variables(self) -> list[NamedVariable]:
         """The weights of the heads under Hugging Face's names."""
-        head = self.masked_token_head
-        variables = [
-            *dense(head._intermediate_dense, "cls.predictions.transform.dense"),
-            *layer_norm(head._intermediate_layer_norm, "cls.predictions.transform.LayerNorm"),
-            NamedVariable(head._bias, "cls.predictions.bias"),
-        ]
+        variables = masked_token_head_variables(self.masked_token_head)
         return [*variables, *(dense(self.pair_head, "cls.seq_relationship") if self.pair else [])]
 
     def load_heads(self, weights: Mapping[str, np.ndarray]) -> str:
