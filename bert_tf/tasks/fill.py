@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bert_tf.backbones.bert_weights import MASKED_TOKEN_HEAD, assign
 from bert_tf.backbones.loading import LoadedBackbone, load_backbone
 from bert_tf.backbones.masked_token_head import build_masked_token_head, masked_token_head_variables
+from bert_tf.backbones.shipped_presets import shipped_preset
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
 from bert_tf.tasks.task import TextTask
@@ -111,6 +112,7 @@ class MaskedTokenFiller(TextTask):
     @classmethod
     def from_preset(cls, preset: str, load_weights: bool = True, **kwargs: Any) -> TextTask:
         """Loads a saved filler, or any backbone spec that carries a masked-token head, such as a pre-training run's."""
+        preset = str(shipped_preset(preset) or preset)
         saved = check_file_exists(preset, TASK_CONFIG_FILE) and load_json(preset, TASK_CONFIG_FILE)
         if saved and saved["registered_name"] == keras.saving.get_registered_name(cls):
             return super().from_preset(preset, load_weights, **kwargs)

@@ -15,6 +15,7 @@ from keras_hub.src.utils.preset_utils import CONFIG_FILE, TASK_CONFIG_FILE, chec
 from pydantic import BaseModel
 
 from bert_tf.backbones.loading import LoadedBackbone, load_backbone
+from bert_tf.backbones.shipped_presets import shipped_preset
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor
@@ -69,7 +70,7 @@ class TextTask(keras_hub.models.Task):
     @classmethod
     def from_preset(cls, preset: str, load_weights: bool = True, **kwargs: Any) -> TextTask:
         """Loads a task that was saved with ``save_to_preset``, or puts a new head on any backbone spec."""
-        if check_file_exists(preset, TASK_CONFIG_FILE):
+        if shipped_preset(preset) is None and check_file_exists(preset, TASK_CONFIG_FILE):
             return get_preset_loader(preset).load_task(cls, load_weights, True, **kwargs)
         sequence_length = kwargs.pop("sequence_length", 256)
         return cls.create(load_backbone(preset), sequence_length=sequence_length, **kwargs)

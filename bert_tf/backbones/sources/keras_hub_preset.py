@@ -15,6 +15,7 @@ import keras_hub
 import numpy as np
 
 from bert_tf.backbones.loading import LoadedBackbone, LoadOptions, describe
+from bert_tf.backbones.shipped_presets import shipped_preset
 from bert_tf.errors import UserError
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 
@@ -38,6 +39,8 @@ def accepts(spec: str) -> bool:
     """Whether the spec is a known name, remote, a preset directory, or looks like a name that may be misspelt."""
     if spec.startswith(_REMOTE):
         return True
+    if shipped_preset(spec):
+        return False
     config = Path(spec) / "config.json"
     if config.is_file():
         try:
