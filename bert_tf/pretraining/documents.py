@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 from itertools import islice
 
@@ -82,7 +82,7 @@ def tokenize_documents(
         segmenter: cuts a Chinese text into words; without it every Chinese character is a word of its own.
     """
     is_continuation = np.array([token.startswith("##") for token in tokenizer.get_vocabulary()])
-    tokenize = tf.function(tokenizer.token_ids, input_signature=[tf.TensorSpec([None], tf.string)])
+    tokenize = _compiled(tokenizer)
     iterator = (split_sentences(text) for text in texts)
     while chunk := list(islice(iterator, _CHUNK)):
         sentences = [sentence for document in chunk for sentence in document]
@@ -103,6 +103,12 @@ def tokenize_documents(
                 number += 1
             if made:
                 yield made
+
+
+@lru_cache(maxsize=1)
+def _compiled(tokenizer: ExactBertTokenizer) -> Callable[[tf.Tensor], tf.RaggedTensor]:
+    """Texts to ids in one graph, traced once however many corpora or files follow one another."""
+    return tf.function(tokenizer.token_ids, input_signature=[tf.TensorSpec([None], tf.string)])
 
 
 def _word_numbers(
