@@ -1,35 +1,68 @@
-"""``python -m bert_tf.export``: a run as a SavedModel for TF Serving."""
+"""``python -m bert_tf.export``: a run as a SavedModel for TF Serving, or as a Hugging Face directory."""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 
 from bert_tf import command_line
+from bert_tf.errors import UserError
 from bert_tf.model_flags import HeadFlags, add_model_flags, open_model
 
 EXAMPLES = """\
   python -m bert_tf.export --run runs/x --output exported/sentiment
-  python -m bert_tf.export --backbone SPEC --task embedding --output exported/vectors      # without training"""
+  python -m bert_tf.export --backbone SPEC --task embedding --output exported/vectors      # without training
+  python -m bert_tf.export --run runs/x --format huggingface --output exported/sentiment-hf
+  python -m bert_tf.export --backbone uncased_L-12_H-768_A-12 --format huggingface --output bert-hf   # converts"""
 
 
 def main(argv: Sequence[str]) -> None:
-    """Exports the best epoch of a run, checks it, and prints the version directory."""
+    """Exports the best epoch of a run and prints the directory."""
     parser = command_line.ArgumentParser(
-        command="export", description="Export a run as a SavedModel with the tokeniser inside.", examples=EXAMPLES
+        command="export",
+        description="Export a run as a SavedModel with the tokeniser inside, or as a Hugging Face directory.",
+        examples=EXAMPLES,
     )
     add_model_flags(parser, task="embedding")
-    parser.add_argument("--output", required=True, metavar="DIR", help="exported/NAME; gets a version directory")
+    parser.add_argument(
+        "--output", required=True, metavar="DIR", help="exported/NAME; a SavedModel gets a version in it"
+    )
+    parser.add_argument(
+        "--format", choices=("saved_model", "huggingface"), default="saved_model", help="what is written [saved_model]"
+    )
     parser.add_argument("--version", type=int, metavar="N", help="version number [one more than the highest]")
     command_line.add_config_flags(parser, HeadFlags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
 
+    if arguments.format == "huggingface":
+        _export_huggingface_directory(arguments)
+        return
+    run = open_model(arguments)
+
     from bert_tf.exporting.saved_model import export_saved_model
 
-    run = open_model(arguments)
     task = run.load_model()
     version, difference = export_saved_model(task, arguments.output, texts=run.examples(), version=arguments.version)
     print(f"{version}  (largest difference from Keras: {difference:.2g})")
+
+
+def _export_huggingface_directory(arguments: argparse.Namespace) -> None:
+    """Writes a run, or a backbone of any origin with the pre-training heads that it has."""
+    for flag in ("version", "task"):
+        if getattr(arguments, flag) is not None:
+            raise UserError(f"--{flag} has no meaning with --format huggingface.")
+    run = None if arguments.backbone and not arguments.run else open_model(arguments)
+
+    from bert_tf.backbones.loading import load_backbone
+    from bert_tf.exporting.huggingface_directory import HuggingFaceModel, export_huggingface_directory
+
+    loaded = load_backbone(arguments.backbone if run is None else f"{run.path}/model")
+    if run is None or loaded.pretraining_heads:
+        model = HuggingFaceModel.of_backbone(loaded)
+    else:
+        model = HuggingFaceModel.of_task(run.load_model())
+    print(f"{export_huggingface_directory(model, arguments.output)}  ({model.architecture})")
 
 
 if __name__ == "__main__":

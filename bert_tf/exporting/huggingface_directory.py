@@ -1,0 +1,172 @@
+"""A BERT as a Hugging Face directory, which ``transformers`` loads with equal outputs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras_hub
+import numpy as np
+from safetensors.numpy import save_file
+
+from bert_tf.backbones.bert_weights import MASKED_TOKEN_HEAD, PAIR_HEAD, dense, encoder_variables, torch_tensors
+from bert_tf.backbones.loading import LoadedBackbone
+from bert_tf.errors import UserError
+from bert_tf.tasks.classification import TextClassifier
+from bert_tf.tasks.task import TextTask
+
+logger = logging.getLogger("bert_tf")
+
+_SPECIAL_TOKENS = {
+    "unk_token": "[UNK]",
+    "sep_token": "[SEP]",
+    "pad_token": "[PAD]",
+    "cls_token": "[CLS]",
+    "mask_token": "[MASK]",
+}
+
+
+@dataclass(frozen=True)
+class HuggingFaceModel:
+    """What is written.
+
+    Attributes:
+        backbone: a KerasHub BERT.
+        tokenizer: its tokeniser.
+        architecture: the class of ``transformers`` that the file is for.
+        head: its tensors beside the encoder's, by name, dense kernels ``(outputs, inputs)``.
+        config: what the head adds to ``config.json``.
+    """
+
+    backbone: keras_hub.models.Backbone
+    tokenizer: keras_hub.models.Tokenizer
+    architecture: str = "BertModel"
+    head: Mapping[str, np.ndarray] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_backbone(cls, loaded: LoadedBackbone) -> HuggingFaceModel:
+        """An encoder with the pre-training heads that it has: ``BertForPreTraining``, ``BertForMaskedLM`` or none."""
+        heads = loaded.pretraining_heads
+        architecture = "BertModel"
+        if all(name in heads for name in MASKED_TOKEN_HEAD):
+            architecture = "BertForPreTraining" if all(name in heads for name in PAIR_HEAD) else "BertForMaskedLM"
+        head = {name: np.ascontiguousarray(value.T) for name, value in heads.items()}
+        return cls(loaded.backbone, loaded.tokenizer, architecture, {} if architecture == "BertModel" else head)
+
+    @classmethod
+    def of_task(cls, task: TextTask) -> HuggingFaceModel:
+        """A classifier as ``BertForSequenceClassification``; of any other task, or pooling, the encoder alone."""
+        if not isinstance(task, TextClassifier) or task.pooling != "cls":
+            logger.warning(
+                "transformers has no counterpart of this %s: its encoder alone is written", type(task).__name__
+            )
+            return cls(task.backbone, task.preprocessor.tokenizer)
+        config = {
+            "id2label": {str(index): label for index, label in enumerate(task.labels)},
+            "label2id": {label: index for index, label in enumerate(task.labels)},
+            "problem_type": "single_label_classification",
+            "classifier_dropout": task.dropout_rate,
+        }
+        head = torch_tensors(dense(task.logits, "classifier"))
+        return cls(task.backbone, task.preprocessor.tokenizer, "BertForSequenceClassification", head, config)
+
+
+def export_huggingface_directory(model: HuggingFaceModel, output: str | Path) -> Path:
+    """Writes ``config.json``, ``model.safetensors`` (float32), ``vocab.txt`` and the tokeniser's settings.
+
+    The directory gets its name once it is complete.
+
+    Args:
+        model: see :class:`HuggingFaceModel`.
+        output: the directory to make.
+
+    Raises:
+        UserError: the model is not a BERT, its weights are quantised, or the directory exists or cannot be written.
+    """
+    output = Path(output)
+    _check(model.backbone)
+    if output.exists():
+        raise UserError(f"--output {output}: it exists already, and is never overwritten.")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
+    except OSError as error:
+        raise UserError(f"--output {output}: cannot be written ({error.strerror}).") from None
+    try:
+        _write(model, staging)
+        staging.chmod(0o755)
+        staging.rename(output)
+    except OSError as error:
+        raise UserError(f"--output {output}: cannot be written ({error.strerror}).") from None
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return output
+
+
+def _check(backbone: keras_hub.models.Backbone) -> None:
+    if not isinstance(backbone, keras_hub.models.BertBackbone):
+        raise UserError(
+            f"--format huggingface: only BERT backbones are written so; this is a {type(backbone).__name__}."
+        )
+    if any(getattr(layer, "quantization_mode", None) for layer in backbone._flatten_layers()):
+        raise UserError("--format huggingface: the weights are quantised. Export the run that they were made from.")
+
+
+def _write(model: HuggingFaceModel, directory: Path) -> None:
+    tensors = torch_tensors(encoder_variables(model.backbone))
+    # transformers names the encoder's weights as an attribute of the model, unless the encoder is the model.
+    prefix = "" if model.architecture == "BertModel" else "bert."
+    tensors = {f"{prefix}{name}": value for name, value in tensors.items()} | dict(model.head)
+    save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
+    # Readable by whoever may read the directory; safetensors keeps its files to their owner.
+    (directory / "model.safetensors").chmod(0o644)
+    tokenizer = model.tokenizer
+    settings = {
+        "tokenizer_class": "BertTokenizer",
+        "do_lower_case": bool(tokenizer.lowercase),
+        "strip_accents": bool(tokenizer.strip_accents),
+        "tokenize_chinese_chars": True,
+        "model_max_length": model.backbone.max_sequence_length,
+        **_SPECIAL_TOKENS,
+    }
+    _write_json(directory / "config.json", _config(model))
+    _write_json(directory / "tokenizer_config.json", settings)
+    _write_json(directory / "special_tokens_map.json", _SPECIAL_TOKENS)
+    lines = "".join(f"{token}\n" for token in tokenizer.get_vocabulary())
+    (directory / "vocab.txt").write_text(lines, encoding="utf-8")
+
+
+def _config(model: HuggingFaceModel) -> dict[str, Any]:
+    backbone = model.backbone
+    return {
+        "architectures": [model.architecture],
+        "model_type": "bert",
+        "vocab_size": backbone.vocabulary_size,
+        "hidden_size": backbone.hidden_dim,
+        "num_hidden_layers": backbone.num_layers,
+        "num_attention_heads": backbone.num_heads,
+        "intermediate_size": backbone.intermediate_dim,
+        # KerasHub's own BERT computes the tanh approximation.
+        "hidden_act": getattr(backbone, "hidden_act", "gelu_new"),
+        "hidden_dropout_prob": backbone.dropout,
+        "attention_probs_dropout_prob": backbone.dropout,
+        "max_position_embeddings": backbone.max_sequence_length,
+        "type_vocab_size": backbone.num_segments,
+        "layer_norm_eps": getattr(backbone, "layer_norm_epsilon", 1e-12),
+        "initializer_range": 0.02,
+        "position_embedding_type": "absolute",
+        "pad_token_id": model.tokenizer.pad_token_id,
+        "torch_dtype": "float32",
+        **model.config,
+    }
+
+
+def _write_json(path: Path, values: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(values, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
