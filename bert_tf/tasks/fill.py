@@ -19,6 +19,7 @@ from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
 from bert_tf.tasks.task import TextTask
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
+from bert_tf.tokenization.text_preprocessor import TextPreprocessor
 
 MASK = "[MASK]"
 
@@ -64,7 +65,7 @@ class MaskedTokenFiller(TextTask):
     def __init__(
         self,
         backbone: keras.Model,
-        preprocessor: keras.layers.Layer | None,
+        preprocessor: TextPreprocessor,
         top_k: int = 5,
         dtype: Any = None,
         **kwargs: Any,
