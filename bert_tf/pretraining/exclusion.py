@@ -75,8 +75,13 @@ def held_out_texts(config_file: str | Path) -> Iterator[str]:
             yield from (row.values[name] for name in task.text_columns if isinstance(row.values.get(name), str))
 
 
+def normalise(text: str) -> str:
+    """What of a text is compared: letters, digits and Chinese characters."""
+    return "".join(c for c in unicodedata.normalize("NFKC", text).lower() if c.isalnum())
+
+
 def _grams(text: str) -> set[str]:
-    plain = "".join(c for c in unicodedata.normalize("NFKC", text).lower() if c.isalnum())
+    plain = normalise(text)
     if not plain:
         return set()
     return {plain[start : start + GRAM] for start in range(max(1, len(plain) - GRAM + 1))}

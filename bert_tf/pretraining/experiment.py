@@ -18,12 +18,13 @@ from bert_tf.data.sources import open_records
 from bert_tf.errors import UserError
 from bert_tf.pretraining.batches import PretrainingBatches
 from bert_tf.pretraining.config import PretrainingConfig
+from bert_tf.pretraining.curriculum import Curriculum, Stage
 from bert_tf.pretraining.documents import is_held_out, load_segmenter, read_documents, tokenize_documents
 from bert_tf.pretraining.example_files import Description, read_description, write_examples
 from bert_tf.pretraining.examples import Example, ExampleBuilder
 from bert_tf.pretraining.exclusion import Exclusion, held_out_texts
 from bert_tf.pretraining.masking import Masker
-from bert_tf.pretraining.prepared_corpus import use_prepared
+from bert_tf.pretraining.prepared_corpus import PreparedExamples, use_prepared
 from bert_tf.pretraining.pretrainer import BertPretrainer
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor
@@ -64,7 +65,7 @@ def run_pretraining(config: PretrainingConfig, *, resume: bool = False) -> RunDi
     with strategy.scope():
         loaded = load_backbone(
             config.backbone,
-            texts=None if prepared else lambda: _texts(config, held_out=False),
+            texts=None if prepared else lambda: corpus_texts(config, held_out=False),
             scratch=config.scratch,
             sequence_length=config.sequence_length,
             seed=config.seed,
@@ -86,32 +87,33 @@ def run_pretraining(config: PretrainingConfig, *, resume: bool = False) -> RunDi
 
     if is_chief(strategy):
         run = RunDirectory.create(config)
-    folders: dict[str, str | Path] = {name: run.path / "examples" / name for name in ("train", "validation")}
-    ready = prepared.parts(with_validation=config.validation is None) if prepared else {}
-    if is_chief(strategy):
-        for name in folders.keys() - ready.keys():
-            _prepare(config, loaded, run.path / "examples" / name, held_out=name == "validation")
-    folders |= ready
-    masker = build_masker(config, loaded.tokenizer)
-    batches = PretrainingBatches(folders["train"], masker, recipe.batch_size, seed=config.seed)
-    logger.info(
-        "training on %d examples (%d tokens, %.1f %% padding): %d epochs of %d batches",
-        batches.examples,
-        batches.tokens,
-        100 * (1 - batches.tokens / (batches.examples * config.sequence_length)),
-        recipe.epochs,
-        batches.steps_per_epoch,
-    )
+    stages = []
+    for length, epochs in config.stages():
+        folder = _examples(config, loaded, run, prepared, "train", length)
+        masker = build_masker(config, loaded.tokenizer, length)
+        batches = PretrainingBatches(folder, masker, recipe.batch_size, seed=config.seed)
+        stages.append(Stage(batches, epochs))
+        logger.info(
+            "training on %d examples (%d tokens, %.1f %% padding): %d epochs of %d batches",
+            batches.examples,
+            batches.tokens,
+            100 * (1 - batches.tokens / (batches.examples * length)),
+            epochs,
+            batches.steps_per_epoch,
+        )
+    curriculum = Curriculum(stages)
     validate = None
-    if read_description(folders["validation"]) is not None:
+    folder = _examples(config, loaded, run, prepared, "validation", config.sequence_length)
+    if read_description(folder) is not None:
+        masker = build_masker(config, loaded.tokenizer, config.sequence_length)
         held_out = PretrainingBatches(
-            folders["validation"], masker, recipe.evaluation_batch_size, seed=_VALIDATION_MASKS, shuffle=False
+            folder, masker, recipe.evaluation_batch_size, seed=_VALIDATION_MASKS, shuffle=False
         )
         validate = build_validation(task, held_out)
-    end = train(task, batches, recipe, run, validate=validate, resume=resume, strategy=strategy)
+    end = train(task, curriculum, recipe, run, validate=validate, resume=resume, strategy=strategy)
     if is_chief(strategy):
         seconds = sum(line["seconds"] for line in run.metrics())
-        rate = batches.tokens * len(run.metrics()) / seconds if seconds else 0.0
+        rate = curriculum.tokens(len(run.metrics())) / seconds if seconds else 0.0
         run.add_to_environment(
             wall_seconds=round(time.monotonic() - started, 1), steps=end.step, tokens_per_second=round(rate)
         )
@@ -119,12 +121,12 @@ def run_pretraining(config: PretrainingConfig, *, resume: bool = False) -> RunDi
     return run
 
 
-def build_masker(config: PretrainingConfig, tokenizer: ExactBertTokenizer) -> Masker:
-    """The masks that a config and a vocabulary decide."""
+def build_masker(config: PretrainingConfig, tokenizer: ExactBertTokenizer, sequence_length: int) -> Masker:
+    """The masks that a config and a vocabulary decide, for examples of a length."""
     special = {tokenizer.token_to_id(token) for token in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")}
     return Masker(
         config.masking,
-        config.sequence_length,
+        sequence_length,
         mask_id=tokenizer.mask_token_id,
         pad_id=tokenizer.pad_token_id,
         special_ids=tuple(sorted(special)),
@@ -149,6 +151,25 @@ def build_validation(task: BertPretrainer, batches: PretrainingBatches) -> Calla
     return validate
 
 
+def _examples(
+    config: PretrainingConfig,
+    loaded: LoadedBackbone,
+    run: RunDirectory,
+    prepared: PreparedExamples | None,
+    part: str,
+    length: int,
+) -> str | Path:
+    """The folder of the examples of one part and length, made now if need be."""
+    if prepared and (part == "train" or config.validation is None):
+        if config.curriculum is not None:
+            raise UserError(f"--curriculum: the examples in {prepared.folder} have one length.")
+        return prepared.parts(with_validation=True)[part]
+    folder = run.path / "examples" / (f"{part}-{length}" if config.curriculum else part)
+    if is_chief(tf.distribute.get_strategy()):
+        _prepare(config.model_copy(update={"sequence_length": length}), loaded, folder, held_out=part == "validation")
+    return folder
+
+
 def _prepare(config: PretrainingConfig, loaded: LoadedBackbone, folder: Path, *, held_out: bool) -> None:
     """Writes the examples of one part, unless a run that is resumed has them already."""
     made_from: dict[str, object] = {
@@ -171,7 +192,7 @@ def _prepare(config: PretrainingConfig, loaded: LoadedBackbone, folder: Path, *,
         config.corpus.short_sequence_ratio,
     )
     segmenter = load_segmenter(config.corpus.segmenter)
-    documents = list(tokenize_documents(_texts(config, held_out=held_out), loaded.tokenizer, segmenter))
+    documents = list(tokenize_documents(corpus_texts(config, held_out=held_out), loaded.tokenizer, segmenter))
 
     def examples() -> Iterator[Example]:
         # Held-out examples are cut once: their number decides nothing.
@@ -187,7 +208,7 @@ def _prepare(config: PretrainingConfig, loaded: LoadedBackbone, folder: Path, *,
         raise UserError(f"{' '.join(config.data)}: the text is too short for a single example.")
 
 
-def _texts(config: PretrainingConfig, *, held_out: bool) -> Iterator[str]:
+def corpus_texts(config: PretrainingConfig, *, held_out: bool) -> Iterator[str]:
     """The documents to train on, or those that are held out."""
     if held_out and config.validation:
         yield from read_documents(_open(config, config.validation))
