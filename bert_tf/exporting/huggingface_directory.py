@@ -63,11 +63,12 @@ class HuggingFaceModel:
     @classmethod
     def of_task(cls, task: TextTask) -> HuggingFaceModel:
         """A classifier as ``BertForSequenceClassification``; of any other task, or pooling, the encoder alone."""
+        preprocessor: Any = task.preprocessor
         if not isinstance(task, TextClassifier) or task.pooling != "cls":
             logger.warning(
                 "transformers has no counterpart of this %s: its encoder alone is written", type(task).__name__
             )
-            return cls(task.backbone, task.preprocessor.tokenizer)
+            return cls(task.backbone, preprocessor.tokenizer)
         config = {
             "id2label": {str(index): label for index, label in enumerate(task.labels)},
             "label2id": {label: index for index, label in enumerate(task.labels)},
@@ -75,7 +76,7 @@ class HuggingFaceModel:
             "classifier_dropout": task.dropout_rate,
         }
         head = torch_tensors(dense(task.logits, "classifier"))
-        return cls(task.backbone, task.preprocessor.tokenizer, "BertForSequenceClassification", head, config)
+        return cls(task.backbone, preprocessor.tokenizer, "BertForSequenceClassification", head, config)
 
 
 def export_huggingface_directory(model: HuggingFaceModel, output: str | Path) -> Path:
