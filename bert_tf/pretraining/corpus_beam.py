@@ -136,7 +136,7 @@ def _build(
     )
 
 
-def _read(source: tuple[int, str, bool], config: PreparationConfig) -> Iterator[tuple[PlainKey, str]]:
+def _read(source: tuple[int, str, Any], config: PreparationConfig) -> Iterator[tuple[PlainKey, str]]:
     for document in read_source(Source(*source), config):
         yield (document.key.source, document.key.number), document.text
 

@@ -41,6 +41,9 @@ class PreparationConfig(Section):
         default_factory=list, description="texts that must not come in, such as test sets: equal or nearly equal ones"
     )
     exclude_columns: list[str] = Field(["text"], min_length=1, description="the columns of --exclude that hold texts")
+    exclude_splits_of: list[str] = Field(
+        default_factory=list, description="configs of experiments whose validation and test texts must not come in"
+    )
     output: str = Field(..., description="folder to create")
     format: Literal["text", "examples"] = Field(
         "text", description="text: documents (JSONL); examples: tokenised and ready to train (TFRecord)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from bert_tf.data.files import suffix
 from bert_tf.data.records import text_of
@@ -12,6 +12,7 @@ from bert_tf.errors import UserError
 from bert_tf.pretraining.corpus_config import PreparationConfig
 from bert_tf.pretraining.corpus_steps import Document, Key
 from bert_tf.pretraining.documents import read_documents
+from bert_tf.pretraining.exclusion import held_out_texts
 
 
 class Source(NamedTuple):
@@ -19,26 +20,32 @@ class Source(NamedTuple):
 
     Attributes:
         number: its place.
-        spec: a data spec that names no other.
-        excluded: it holds texts that must not come into the corpus.
+        spec: a data spec that names no other; for ``splits`` an experiment's config.
+        role: which option it comes from.
     """
 
     number: int
     spec: str
-    excluded: bool
+    role: Literal["exclude", "splits", "data"]
+
+    @property
+    def excluded(self) -> bool:
+        """Whether it holds texts that must not come into the corpus."""
+        return self.role != "data"
 
 
 def list_sources(config: PreparationConfig) -> list[Source]:
-    """The sources in their order, those of ``--exclude`` first.
+    """The sources in their order, those that are excluded first.
 
     Raises:
         UserError: there is no such file, or its format is not known.
     """
-    excluded, data = expand_specs(config.exclude), expand_specs(config.data)
-    return [
-        *(Source(number, spec, True) for number, spec in enumerate(excluded)),
-        *(Source(number, spec, False) for number, spec in enumerate(data, start=len(excluded))),
+    found: list[tuple[str, Literal["exclude", "splits", "data"]]] = [
+        *((spec, "exclude") for spec in expand_specs(config.exclude)),
+        *((file, "splits") for file in config.exclude_splits_of),
+        *((spec, "data") for spec in expand_specs(config.data)),
     ]
+    return [Source(number, spec, role) for number, (spec, role) in enumerate(found)]
 
 
 def read_source(source: Source, config: PreparationConfig) -> Iterator[Document]:
@@ -47,7 +54,13 @@ def read_source(source: Source, config: PreparationConfig) -> Iterator[Document]
     Raises:
         UserError: the file is broken or lacks a column.
     """
-    texts = _excluded_texts(source.spec, config) if source.excluded else _texts(source.spec, config)
+    match source.role:
+        case "data":
+            texts = _texts(source.spec, config)
+        case "exclude":
+            texts = _excluded_texts(source.spec, config)
+        case "splits":
+            texts = held_out_texts(source.spec)
     for number, text in enumerate(texts):
         yield Document(Key(source.number, number), text)
 

@@ -172,7 +172,7 @@ def _fit(config: PretrainingConfig, folder: str, corpus: PreparedCorpus) -> Pret
     """The config with the options that decided the examples."""
     made_from = corpus.made_from
     decided: dict[str, dict[str, Any]] = {
-        "": {"sequence_length": made_from["sequence_length"]},
+        "": {name: made_from[name] for name in ("sequence_length", "exclude_splits_of")},
         "corpus.": {name: value for name, value in made_from["corpus"].items() if name != "shards"},
     }
     if config.validation is None:
