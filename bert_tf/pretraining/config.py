@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bert_tf.config import DataConfig, DataSpec, ExperimentConfig, RunConfig, ScratchConfig, Section, TrainingConfig
 
@@ -61,10 +61,36 @@ class PretrainingConfig(RunConfig):
         description="configs of experiments whose validation and test texts, and near duplicates, stay out",
     )
     sequence_length: int = Field(128, ge=8, description="length of an example in tokens")
+    curriculum: list[str] | None = Field(
+        None, description="lengths one after the other, LENGTH:EPOCHS, such as 128:9 512:1: sets length and epochs"
+    )
     corpus: CorpusConfig = Field(default_factory=CorpusConfig)
     masking: MaskingConfig = Field(default_factory=MaskingConfig)
     scratch: ScratchConfig = Field(default_factory=ScratchConfig)
     training: PretrainingRecipe = Field(default_factory=PretrainingRecipe)
+
+    @model_validator(mode="after")
+    def _curriculum_decides(self) -> PretrainingConfig:
+        if self.curriculum is not None:
+            stages = self.stages()
+            self.__dict__["sequence_length"] = max(length for length, _ in stages)
+            epochs = sum(epochs for _, epochs in stages)
+            self.__dict__["training"] = self.training.model_copy(update={"epochs": epochs})
+        return self
+
+    def stages(self) -> list[tuple[int, int]]:
+        """``(sequence length, epochs)`` of what is trained one after the other."""
+        if self.curriculum is None:
+            return [(self.sequence_length, self.training.epochs)]
+        stages = []
+        for text in self.curriculum:
+            length, _, epochs = text.partition(":")
+            if not (length.isdecimal() and epochs.isdecimal() and int(length) >= 8 and int(epochs) >= 1):
+                raise ValueError(f"curriculum: {text!r} is not LENGTH:EPOCHS, such as 128:9 (a length of 8 or more)")
+            stages.append((int(length), int(epochs)))
+        if not stages:
+            raise ValueError("curriculum: give at least one LENGTH:EPOCHS")
+        return stages
 
     def as_experiment(self) -> ExperimentConfig:
         """The run as commands that use its model see it: it fills masks in texts that are read as the corpus was."""

@@ -87,9 +87,11 @@ def run_pretraining(config: PretrainingConfig, *, resume: bool = False) -> RunDi
 
     if is_chief(strategy):
         run = RunDirectory.create(config)
+    parts = [("train", length) for length, _ in config.stages()] + [("validation", config.sequence_length)]
+    folders = [_examples(config, loaded, run, prepared, *part, write=is_chief(strategy)) for part in parts]
+    _wait_for_all(strategy)
     stages = []
-    for length, epochs in config.stages():
-        folder = _examples(config, loaded, run, prepared, "train", length)
+    for (length, epochs), folder in zip(config.stages(), folders[:-1], strict=True):
         masker = build_masker(config, loaded.tokenizer, length)
         batches = PretrainingBatches(folder, masker, recipe.batch_size, seed=config.seed)
         stages.append(Stage(batches, epochs))
@@ -103,11 +105,10 @@ def run_pretraining(config: PretrainingConfig, *, resume: bool = False) -> RunDi
         )
     curriculum = Curriculum(stages)
     validate = None
-    folder = _examples(config, loaded, run, prepared, "validation", config.sequence_length)
-    if read_description(folder) is not None:
+    if read_description(folders[-1]) is not None:
         masker = build_masker(config, loaded.tokenizer, config.sequence_length)
         held_out = PretrainingBatches(
-            folder, masker, recipe.evaluation_batch_size, seed=_VALIDATION_MASKS, shuffle=False
+            folders[-1], masker, recipe.evaluation_batch_size, seed=_VALIDATION_MASKS, shuffle=False
         )
         validate = build_validation(task, held_out)
     end = train(task, curriculum, recipe, run, validate=validate, resume=resume, strategy=strategy)
@@ -158,16 +159,30 @@ def _examples(
     prepared: PreparedExamples | None,
     part: str,
     length: int,
+    *,
+    write: bool,
 ) -> str | Path:
-    """The folder of the examples of one part and length, made now if need be."""
+    """The folder of the examples of one part and length, made now if need be and this process writes."""
     if prepared and (part == "train" or config.validation is None):
         if config.curriculum is not None:
             raise UserError(f"--curriculum: the examples in {prepared.folder} have one length.")
         return prepared.parts(with_validation=True)[part]
     folder = run.path / "examples" / (f"{part}-{length}" if config.curriculum else part)
-    if is_chief(tf.distribute.get_strategy()):
+    if write:
         _prepare(config.model_copy(update={"sequence_length": length}), loaded, folder, held_out=part == "validation")
     return folder
+
+
+def _wait_for_all(strategy: tf.distribute.Strategy) -> None:
+    """Waits until every worker of a cluster is here, so that the first one has written the examples."""
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+
+        @tf.function
+        def meet() -> tf.Tensor:
+            one = tf.constant(1.0)
+            return strategy.run(lambda: tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, one))
+
+        meet()
 
 
 def _prepare(config: PretrainingConfig, loaded: LoadedBackbone, folder: Path, *, held_out: bool) -> None:
