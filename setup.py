@@ -63,7 +63,9 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=find_packages(include=["bert_tf", "bert_tf.*"]),
-    package_data={"bert_tf": ["py.typed", "exporting/*.txt", "demo/*"]},
+    package_data={
+        "bert_tf": ["py.typed", "exporting/*.txt", "demo/*", "backbones/presets/*/*", "backbones/presets/*/assets/*/*"]
+    },
     install_requires=CORE,
     extras_require=EXTRAS,
     classifiers=[

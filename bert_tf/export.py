@@ -1,4 +1,4 @@
-"""``python -m bert_tf.export``: a run as a SavedModel for TF Serving, or as a Hugging Face directory."""
+"""``python -m bert_tf.export``: a run as a SavedModel for TF Serving, a Hugging Face directory or a KerasHub preset."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ EXAMPLES = """\
   python -m bert_tf.export --run runs/x --output exported/sentiment
   python -m bert_tf.export --backbone SPEC --task embedding --output exported/vectors      # without training
   python -m bert_tf.export --run runs/x --format huggingface --output exported/sentiment-hf
-  python -m bert_tf.export --backbone uncased_L-12_H-768_A-12 --format huggingface --output bert-hf   # converts"""
+  python -m bert_tf.export --backbone uncased_L-12_H-768_A-12 --format huggingface --output bert-hf   # converts
+  python -m bert_tf.export --run runs/x --format preset --dtype float16 --output half-the-size"""
 
 
 def main(argv: Sequence[str]) -> None:
     """Exports the best epoch of a run and prints the directory."""
     parser = command_line.ArgumentParser(
         command="export",
-        description="Export a run as a SavedModel with the tokeniser inside, or as a Hugging Face directory.",
+        description="Export a run: a SavedModel with the tokeniser inside, a Hugging Face directory, or a preset.",
         examples=EXAMPLES,
     )
     add_model_flags(parser, task="embedding")
@@ -28,13 +29,24 @@ def main(argv: Sequence[str]) -> None:
         "--output", required=True, metavar="DIR", help="exported/NAME; a SavedModel gets a version in it"
     )
     parser.add_argument(
-        "--format", choices=("saved_model", "huggingface"), default="saved_model", help="what is written [saved_model]"
+        "--format",
+        choices=("saved_model", "huggingface", "preset"),
+        default="saved_model",
+        help="what is written [saved_model]",
+    )
+    parser.add_argument(
+        "--dtype", choices=("float32", "float16"), help="with --format preset: how weights are stored [float32]"
     )
     parser.add_argument("--version", type=int, metavar="N", help="version number [one more than the highest]")
     command_line.add_config_flags(parser, HeadFlags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
 
+    if arguments.format == "preset":
+        _export_preset(arguments)
+        return
+    if arguments.dtype is not None:
+        raise UserError("--dtype goes with --format preset.")
     if arguments.format == "huggingface":
         _export_huggingface_directory(arguments)
         return
@@ -63,6 +75,18 @@ def _export_huggingface_directory(arguments: argparse.Namespace) -> None:
     else:
         model = HuggingFaceModel.of_task(run.load_model())
     print(f"{export_huggingface_directory(model, arguments.output)}  ({model.architecture})")
+
+
+def _export_preset(arguments: argparse.Namespace) -> None:
+    """Copies a run's model."""
+    for flag in ("version", "task", "backbone"):
+        if getattr(arguments, flag) is not None:
+            raise UserError(f"--{flag} has no meaning with --format preset: give --run.")
+    run = open_model(arguments)
+
+    from bert_tf.exporting.keras_hub_preset import export_preset
+
+    print(export_preset(f"{run.path}/model", arguments.output, arguments.dtype or "float32"))
 
 
 if __name__ == "__main__":
