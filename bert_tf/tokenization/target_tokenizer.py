@@ -99,17 +99,21 @@ def learn_target_vocabulary(
     Args:
         texts: gives the texts; read several times.
         size: largest number of tokens.
-        lowercase: lower-case and strip accents.
+        lowercase: lower-case the texts first.
         min_frequency: see :func:`learn_vocabulary`.
 
     Raises:
         UserError: there is no text, or ``size`` has no room for a character.
     """
+
+    def cased() -> Iterable[str]:
+        return (text.lower() if lowercase else text for text in texts())
+
     joined: Counter[str] = Counter()
-    for text in texts():
+    for text in cased():
         joined.update(character for character in re.findall(r"(?<=\S)(?:[^\w\s]|_)", text) if _is_mark(character))
     marks = sorted(joined, key=lambda mark: (-joined[mark], mark))[: size // 10]
-    tokens = learn_vocabulary(texts, size - len(marks), lowercase=lowercase, min_frequency=min_frequency)
+    tokens = learn_vocabulary(cased, size - len(marks), lowercase=False, min_frequency=min_frequency)
     reserved, learned = tokens[: len(RESERVED_TOKENS)], tokens[len(RESERVED_TOKENS) :]
     joining = [f"{_SUFFIX}{mark}" for mark in marks]
     short = (token for token in (*learned, *joining) if len(token.encode("utf-8")) <= _MAX_TOKEN_BYTES)
