@@ -44,6 +44,7 @@ EXTRAS = {
         "pytest>=8",
         "pytest-xdist>=3.6",
         "hypothesis>=6",
+        "seqeval>=1.2",
         "ruff>=0.9",
         "mypy>=1.14",
         "types-PyYAML",

@@ -35,16 +35,21 @@ def tokenize_with_offsets(tokenizer: keras_hub.models.Tokenizer, texts: tf.Tenso
     Raises:
         UserError: the tokeniser is not BERT's.
     """
-    if not isinstance(tokenizer, ExactBertTokenizer):
-        raise UserError(
-            "--backbone: answers that point into the text need BERT's tokeniser, and this backbone has "
-            f"{type(tokenizer).__name__}. Choose a BERT checkpoint."
-        )
+    check_offsets(tokenizer)
     tokenizer._check_vocabulary()
     texts = tf.strings.unicode_transcode(tf.convert_to_tensor(texts), "UTF-8", "UTF-8", errors="ignore")
     if tokenizer.special_tokens_in_strings:
         return _with_special_tokens(tokenizer, texts)
     return _without_special_tokens(tokenizer, texts)
+
+
+def check_offsets(tokenizer: keras_hub.models.Tokenizer) -> None:
+    """Raises UserError if a tokeniser cannot tell where its pieces stand."""
+    if not isinstance(tokenizer, ExactBertTokenizer):
+        raise UserError(
+            "--backbone: answers that point into the text need BERT's tokeniser, and this backbone has "
+            f"{type(tokenizer).__name__}. Choose a BERT checkpoint."
+        )
 
 
 def _with_special_tokens(tokenizer: ExactBertTokenizer, texts: tf.Tensor) -> Pieces:

@@ -86,7 +86,7 @@ def _row(path: str, start: int, sentence: list[list[str]]) -> Row:
         values["tags"] = by_column[-1]
     for index, column in enumerate(by_column):
         values[str(index)] = values[str(index - len(by_column))] = column
-    return Row(path, start, values)
+    return Row(path, start, values, f"lines {start}-{start + len(sentence) - 1}")
 
 
 def _count(columns: int) -> str:
