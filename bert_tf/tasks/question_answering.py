@@ -169,6 +169,8 @@ class QuestionAnswerer(TextTask):
             letters += sum(map(str.isalnum, text))
         if not questions:
             raise UserError(f"{records.name}: there is no row to train on.")
+        if without_answer == questions:
+            raise UserError(f"{records.name}: no question has an answer (is --data.columns.answers the right column?).")
         if lost:
             found = (
                 f"{lost:,} of {questions:,} answers do not stand in their context where they should, nor once elsewhere"

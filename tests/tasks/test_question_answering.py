@@ -14,12 +14,12 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert_tf import evaluate, predict
+from bert_tf import evaluate
 from bert_tf.backbones.loading import load_backbone
 from bert_tf.config import ExperimentConfig
 from bert_tf.data.sources import open_records
 from bert_tf.errors import UserError
-from bert_tf.evaluation.inference import answer_records, evaluate_records
+from bert_tf.evaluation.inference import answer_records, build_predict, evaluate_records
 from bert_tf.evaluation.question_answering_metrics import squad_2_score
 from bert_tf.exporting.saved_model import export_saved_model
 from bert_tf.tasks import question_answering
@@ -87,18 +87,28 @@ def small_answerer(**options: Any) -> QuestionAnswerer:
     return QuestionAnswerer(backbone, preprocessor, **options)
 
 
-def test_learns_by_heart(run: Path, data: Path) -> None:
-    model = RunDirectory.open(run).load_model()
+@pytest.fixture(scope="module")
+def model(run: Path) -> QuestionAnswerer:
+    return RunDirectory.open(run).load_model()
+
+
+@pytest.fixture(scope="module")
+def answer(model: QuestionAnswerer) -> Any:
+    """The model's graph, traced once."""
+    return build_predict(model)
+
+
+def test_learns_by_heart(model: QuestionAnswerer, answer: Any, data: Path) -> None:
     assert (model.metric, model.null_answers) == ("squad", True)
     records = open_records(str(data), prepare=QuestionAnswerer.prepare)
-    metrics = evaluate_records(model, records, batch_size=4)
+    metrics = evaluate_records(model, records, batch_size=4, predict=answer)
     assert (metrics["exact_match"], metrics["f1"], metrics["examples"]) == (100, 100, 10)
     assert metrics["has_answer_f1"] == metrics["no_answer_accuracy"] == 100
-    for row, answer in answer_records(model, records, batch_size=3):
+    for row, found in answer_records(model, records, batch_size=3, predict=answer):
         expected = row.values["answers"][0] if row.values["answers"] else {"text": "", "answer_start": 0}
-        assert (answer["answer"], answer["start"]) == (expected["text"], expected["answer_start"])
-        assert 0 <= answer["score"] <= 1
-        assert len(answer["n_best"]) == 3
+        assert (found["answer"], found["start"]) == (expected["text"], expected["answer_start"])
+        assert 0 <= found["score"] <= 1
+        assert len(found["n_best"]) == 3
 
 
 @pytest.fixture(autouse=True)
@@ -121,27 +131,23 @@ def test_evaluate_writes_what_official_scripts_read(run: Path, data: Path, capsy
     assert {line["id"]: line["prediction"]["answer"] for line in lines} == predictions
 
 
-def test_predict_takes_flags(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    predict.main(["--run", str(run), "--question", "which colour is the dog ?", "--context", CONTEXT, "-q"])
-    answer = json.loads(capsys.readouterr().out)["prediction"]
-    assert answer["answer"] == CONTEXT[answer["start"] : answer["end"]] == "deep  blue"
-
-
-def test_export_answers_what_predict_answers(run: Path, data: Path, tmp_path: Path) -> None:
-    opened = RunDirectory.open(run)
-    model = opened.load_model()
-    version, difference = export_saved_model(model, tmp_path / "squad", texts=opened.examples())
+def test_export_answers_what_predict_answers(
+    model: QuestionAnswerer, answer: Any, run: Path, data: Path, tmp_path: Path
+) -> None:
+    examples = RunDirectory.open(run).examples()
+    version, difference = export_saved_model(model, tmp_path / "squad", texts=examples)
     assert difference < 1e-4
     serve = tf.saved_model.load(str(version)).signatures["serving_default"]
-    for row, answer in answer_records(model, open_records(str(data), prepare=QuestionAnswerer.prepare), batch_size=4):
-        columns = {name: tf.constant([row.values[name]]) for name in ("question", "context")}
-        served = {name: value.numpy()[0] for name, value in serve(**columns).items()}
-        assert served["answer"].decode() == answer["answer"]
-        assert (served["start"], served["end"]) == (answer["start"], answer["end"])
-        assert (served["score"], served["null_score"]) == pytest.approx(
-            (answer["score"], answer["null_score"]), abs=1e-4
-        )
-        assert [text.decode() for text in served["n_best_answers"]] == [best["answer"] for best in answer["n_best"]]
+    records = open_records(str(data), prepare=QuestionAnswerer.prepare)
+    predicted = list(answer_records(model, records, batch_size=4, predict=answer))
+    columns = {name: tf.constant([row.values[name] for row, _ in predicted]) for name in ("question", "context")}
+    served = {name: value.numpy() for name, value in serve(**columns).items()}
+    for number, (_, found) in enumerate(predicted):
+        assert served["answer"][number].decode() == found["answer"]
+        for name in ("start", "end", "score", "null_score"):
+            assert served[name][number] == pytest.approx(found[name], abs=1e-4)
+        texts = [text.decode() for text in served["n_best_answers"][number]]
+        assert texts == [best["answer"] for best in found["n_best"]]
 
 
 @pytest.fixture(scope="module")
@@ -284,6 +290,7 @@ def test_learn_from(caplog: pytest.LogCaptureFixture) -> None:
     ("rows", "message"),
     [
         ([], "there is no row to train on"),
+        ([{**answered("a"), "answers": []}], "no question has an answer (is --data.columns.answers the right column?)"),
         (
             [answered("无", -1)],
             "1 of 1 answers do not stand in their context where they should, nor once elsewhere (the",
