@@ -43,6 +43,8 @@ def with_spans(row: Row) -> Row:
         values["spans"] = values.pop("label")
     text, spans = values.get("text"), values.get("spans")
     if spans is not None and isinstance(text, str):
+        if not isinstance(spans, Mapping | list | tuple):
+            raise UserError(f"{row.where()}: the spans must be a list, not {spans!r}.")
         listed = _cluener(row, text, spans) if isinstance(spans, Mapping) else [_span(row, text, one) for one in spans]
         values["spans"] = [span._asdict() for span in listed]
     return row._replace(values=values)

@@ -1,0 +1,325 @@
+"""Sequence tagging: names in texts, parts of speech, words of languages that part none with spaces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+from pydantic import BaseModel, ConfigDict, Field
+
+from bert_tf.backbones.loading import LoadedBackbone
+from bert_tf.data.records import Records, Row
+from bert_tf.data.span_records import joined, overlapping, spans_in, with_spans
+from bert_tf.data.tag_schemes import Scheme, SchemeFinder, Span, mistake
+from bert_tf.errors import UserError
+from bert_tf.evaluation.entity_metrics import entity_metrics, on_tokens, token_accuracy
+from bert_tf.layers.crf import ConditionalRandomField, log_likelihood
+from bert_tf.layers.entity_decoding import decode_spans, decode_tags
+from bert_tf.layers.span_pointer import SpanPointer, multilabel_loss
+from bert_tf.tasks.task import TextTask
+from bert_tf.tokenization.offsets import check_offsets
+from bert_tf.tokenization.pieces import Pieces, cut_pieces, iob2_tags, on_units, spans_by_window
+
+Decoder = Literal["softmax", "crf", "span"]
+LabelPieces = Literal["first", "all"]
+
+
+class Options(BaseModel):
+    """``--head.*`` of tagging."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    decoder: Decoder = Field(
+        "softmax", description="softmax, crf, or span, which finds nested and overlapping entities"
+    )
+    label_pieces: LabelPieces = Field("first", description="of a word's pieces, the first decides or each is labelled")
+    scheme: Literal["auto", "iob1", "iob2", "bioes"] = Field(
+        "auto", description="of tags; a tag that does not fit is an error (iob1: every sequence fits)"
+    )
+    overlap: int = Field(64, ge=0, description="pieces that two windows of a text longer than the model share")
+    head_size: int = Field(64, ge=2, multiple_of=2, description="span: size of the vectors whose product is taken")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout before the last layer")
+
+
+@keras.saving.register_keras_serializable(package="bert_tf")
+class SequenceTagger(TextTask):
+    """A backbone and a head that finds spans with labels: a tag for each piece (Devlin et al. 2018, section 5.3), tags
+    joined by a conditional random field, or a score for each span.
+
+    Inside, tags are IOB2. Decoding knows that no I follows an O, for softmax as well. Texts longer than the model are
+    cut into overlapping windows, each piece is taken from the window that sees most around it, and the tags of the
+    whole text are decoded together.
+
+    Args:
+        backbone: a KerasHub text encoder with BERT's tokeniser.
+        preprocessor: turns strings into the backbone's inputs.
+        labels: label names by index.
+        scheme: that tags in the data are held to: ``iob1``, ``iob2`` or ``bioes``.
+        decoder: ``softmax``, ``crf`` or ``span``.
+        label_pieces: ``first``: a word's first piece has its tag, and the others follow; ``all``.
+        overlap: pieces that two windows share.
+        head_size: of the span head.
+        dropout: share of the features dropped in training.
+
+    Example:
+    ```python
+    tagger = SequenceTagger.from_preset("bert_base_zh", labels=["person", "place"])
+    tagger.answer_texts({"text": tf.constant(["江泽民在北京。"])})  # named arrays, one row a text
+    ```
+    """
+
+    Options = Options
+    text_columns = ("text",)
+    target_columns = ("spans",)
+    source_columns = ("tokens", "tags", "label")
+    class_column = None
+    best_metric = ("f1", True)
+    target_signature: ClassVar[tf.TypeSpec] = tf.RaggedTensorSpec([None, None, 3], tf.int32, 1)
+    windowed = True
+    keeps_text = True
+
+    def __init__(
+        self,
+        backbone: keras.Model,
+        preprocessor: keras.layers.Layer | None,
+        labels: Sequence[str],
+        scheme: Scheme = "iob1",
+        decoder: Decoder = "softmax",
+        label_pieces: LabelPieces = "first",
+        overlap: int = 64,
+        head_size: int = 64,
+        dropout: float = 0.1,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        # === Layers ===
+        self.backbone = backbone
+        self.preprocessor = preprocessor
+        dtype = dtype or backbone.dtype_policy
+        self.dropout = keras.layers.Dropout(dropout, dtype=dtype, name="tagger_dropout")
+        tags = 1 + 2 * len(labels)
+        if decoder == "span":
+            self.span_pointer = SpanPointer(len(labels), head_size, dtype=dtype, name="span_pointer")
+        else:
+            initializer = keras.initializers.TruncatedNormal(stddev=0.02)
+            self.tag_logits = keras.layers.Dense(tags, kernel_initializer=initializer, dtype=dtype, name="tag_logits")
+        if decoder == "crf":
+            self.crf = ConditionalRandomField(tags, dtype="float32", name="crf")
+
+        # === Functional Model ===
+        inputs = backbone.input
+        features = backbone(inputs)
+        features = self.dropout(features["sequence_output"] if isinstance(features, dict) else features)
+        if decoder == "span":
+            outputs = self.span_pointer(features, inputs["padding_mask"])
+        else:
+            outputs = self.tag_logits(features)
+            outputs = self.crf(outputs) if decoder == "crf" else outputs
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+
+        # === Config ===
+        self.labels = [str(label) for label in labels]
+        self.scheme = scheme
+        self.decoder = decoder
+        self.label_pieces = label_pieces
+        self.overlap = overlap
+        self.head_size = head_size
+        self.dropout_rate = dropout
+        self.pair = False
+        self._label_index = {label: index for index, label in enumerate(self.labels)}
+
+    def get_config(self) -> dict[str, Any]:
+        names = ("scheme", "decoder", "label_pieces", "overlap", "head_size")
+        config = {name: getattr(self, name) for name in names}
+        return {**super().get_config(), **config, "labels": list(self.labels), "dropout": self.dropout_rate}
+
+    @classmethod
+    def create(
+        cls, loaded: LoadedBackbone, *, sequence_length: int, dtype: str = "float32", **options: Any
+    ) -> TextTask:
+        check_offsets(loaded.tokenizer)
+        return super().create(loaded, sequence_length=sequence_length, dtype=dtype, **options)
+
+    @classmethod
+    def prepare(cls, row: Row) -> Row:
+        return with_spans(row)
+
+    @classmethod
+    def learn_from(
+        cls, records: Records, labels: Sequence[str] | None, options: BaseModel | None = None
+    ) -> dict[str, Any]:
+        finder = SchemeFinder()
+        found: set[str] = set()
+        for row in records:
+            found.update(span.label for span in spans_in(row))
+            finder.add(row.values.get("tags") or ())
+        names = list(labels) if labels else sorted(found)
+        if len(names) != len(set(names)):
+            raise UserError(f"--data.labels: a label stands there twice: {', '.join(names)}.")
+        if not names:
+            raise UserError(
+                f"{records.name}: there is no span in any row (are --data.columns.tags or --data.columns.spans right?)."
+            )
+        if len(names) > 1000:
+            raise UserError(
+                f"{records.name}: {len(names):,} different labels were found, such as {names[0]!r}: "
+                "is --data.columns.tags the right column?"
+            )
+        scheme = getattr(options, "scheme", "auto")
+        return {"labels": names, "scheme": finder.scheme() if scheme == "auto" else scheme}
+
+    def target(self, row: Row) -> list[list[int]] | None:
+        spans = spans_in(row)
+        tags = row.values.get("tags")
+        if tags and (wrong := mistake(tags, self.scheme)):
+            raise UserError(_wrong_tag(row, *wrong, self.scheme))
+        if self.decoder != "span" and (pair := overlapping(spans)):
+            texts = [f"{row.values['text'][span.start : span.end]!r} ({span.label})" for span in pair]
+            raise UserError(
+                f"{row.where()}: the spans {texts[0]} and {texts[1]} overlap, which --head.decoder {self.decoder} "
+                "cannot learn: choose --head.decoder span."
+            )
+        if any(span.label not in self._label_index for span in spans):
+            return None
+        return [[span.start, span.end, self._label_index[span.label]] for span in spans]
+
+    def unknown_target(self, row: Row) -> str:
+        label = next(span.label for span in spans_in(row) if span.label not in self._label_index)
+        return f'label "{label}" is not one of {", ".join(self.labels)} (from the training data)'
+
+    def encode(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
+        return self._encode(self._pieces(columns["text"]))
+
+    def encode_training(self, columns: Mapping[str, tf.Tensor], targets: Any) -> tuple[dict[str, tf.RaggedTensor], Any]:
+        """Targets ``(batch, None, 3)``, spans of characters, become those of the windows: a tag for each piece, or
+        spans of pieces."""
+        pieces = self._pieces(columns["text"])
+        spans = on_units(pieces, targets)
+        goals = spans_by_window(pieces, spans) if self.decoder == "span" else iob2_tags(pieces, spans)
+        return self._encode(pieces), goals
+
+    def pad_training(
+        self, encoded: Mapping[str, tf.RaggedTensor], targets: Any, multiple_of: int = 1
+    ) -> tuple[dict[str, tf.Tensor], Any]:
+        features = self.pad(encoded, multiple_of)
+        if self.decoder != "span":
+            return features, targets.to_tensor(-1, shape=tf.shape(features["token_ids"]))
+        most = tf.reduce_max(tf.concat([targets.row_lengths(), [1]], 0))
+        most = -(-most // multiple_of) * multiple_of
+        return features, targets.to_tensor(-1, shape=[None, most, 3])
+
+    def loss_per_example(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        outputs = tf.cast(outputs, tf.float32)
+        if self.decoder == "span":
+            return self._span_loss(targets, outputs)
+        mask = targets >= 0
+        count = tf.maximum(tf.reduce_sum(tf.cast(mask, tf.float32), 1), 1.0)
+        if self.decoder == "crf":
+            return -log_likelihood(outputs, targets, mask, self.crf.scores()) / count
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(targets, 0), outputs)
+        return tf.reduce_sum(tf.where(mask, losses, 0.0), 1) / count
+
+    def answer_texts(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Entities of each text, as many columns as the batch's richest text has of them.
+
+        Returns:
+            ``entities`` and ``labels`` string, ``starts`` and ``ends`` int32 (Unicode characters), ``scores`` float32
+            and ``mask`` int32 (1 where there is an entity), ``(batch, entities)`` each.
+        """
+        texts = tf.strings.unicode_transcode(columns["text"], "UTF-8", "UTF-8", errors="ignore")
+        pieces = self._pieces(texts)
+        outputs = tf.cast(self(self.pad(self._encode(pieces)), training=False), tf.float32)
+        if self.decoder == "span":
+            found = decode_spans(pieces, outputs)
+        else:
+            found = decode_tags(pieces, outputs, self.crf if self.decoder == "crf" else None)
+        surfaces = tf.strings.substr(
+            tf.gather(texts, found.row), found.start, found.end - found.start, unit="UTF8_CHAR"
+        )
+
+        def dense(values: tf.Tensor) -> tf.Tensor:
+            return tf.RaggedTensor.from_value_rowids(values, found.row, tf.size(texts, tf.int64)).to_tensor()
+
+        return {
+            "entities": dense(surfaces),
+            "labels": dense(tf.gather(tf.constant(self.labels), found.label)),
+            "starts": dense(found.start),
+            "ends": dense(found.end),
+            "scores": dense(found.score),
+            "mask": dense(tf.ones_like(found.start)),
+        }
+
+    def answers(self, finished: Mapping[str, np.ndarray], rows: Sequence[Row]) -> list[dict[str, Any]]:
+        found = []
+        for number in range(len(rows)):
+            names = ("entities", "labels", "starts", "ends", "scores")
+            columns = zip(*(finished[name][number][finished["mask"][number] > 0] for name in names), strict=True)
+            entities = [
+                {
+                    "text": surface.decode("utf-8"),
+                    "label": label.decode("utf-8"),
+                    "start": int(start),
+                    "end": int(end),
+                    "score": float(score),
+                }
+                for surface, label, start, end, score in columns
+            ]
+            found.append({"entities": entities})
+        return found
+
+    def evaluate_outputs(
+        self, targets: Sequence[Any], finished: Mapping[str, np.ndarray], rows: Sequence[Row]
+    ) -> dict[str, Any]:
+        """Where the data has tokens, a found entity counts by the tokens whose first character it holds."""
+        expected, found, lengths = [], [], []
+        for row, answer in zip(rows, self.answers(finished, rows), strict=True):
+            wanted = spans_in(row)
+            got = [Span(one["start"], one["end"], one["label"]) for one in answer["entities"]]
+            if "tokens" in row.values:
+                _, places = joined(row.values["tokens"])
+                wanted, got = on_tokens(wanted, places), on_tokens(got, places)
+                lengths.append(len(places))
+            expected.append(wanted)
+            found.append(got)
+        metrics = entity_metrics(expected, found, self.labels)
+        if len(lengths) == len(rows) and self.decoder != "span":
+            metrics["token_accuracy"] = token_accuracy(expected, found, lengths)
+        return metrics
+
+    def label_names(self) -> list[str]:
+        return self.labels
+
+    def _pieces(self, texts: tf.Tensor) -> Pieces:
+        preprocessor = self.preprocessor
+        return cut_pieces(
+            preprocessor.tokenizer,
+            texts,
+            whole_words=self.label_pieces == "first",
+            window=preprocessor.sequence_length - 2,
+            overlap=self.overlap,
+        )
+
+    def _encode(self, pieces: Pieces) -> dict[str, tf.RaggedTensor]:
+        return self.preprocessor.pack_tokens(pieces.by_window(pieces.token_ids.flat_values))
+
+    def _span_loss(self, targets: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
+        """Mean over the labels; targets ``(batch, spans, 3)`` int32, filled up with -1."""
+        shape = tf.shape(scores)
+        which = tf.where(targets[:, :, 0] >= 0)
+        spans = tf.gather_nd(targets, which)
+        places = tf.stack([tf.cast(which[:, 0], tf.int32), spans[:, 2], spans[:, 0], spans[:, 1]], 1)
+        is_true = tf.scatter_nd(places, tf.ones_like(places[:, 0]), shape) > 0
+        flat = [shape[0], len(self.labels), shape[2] * shape[3]]
+        return tf.reduce_mean(multilabel_loss(tf.reshape(scores, flat), tf.reshape(is_true, flat)), 1)
+
+
+TASK = SequenceTagger
+
+
+def _wrong_tag(row: Row, index: int, reason: str, scheme: Scheme) -> str:
+    in_lines = row.place.startswith("lines ")  # of a CoNLL file
+    where = f"{row.file} line {row.line + index}" if in_lines else f"{row.where()}: tag {index + 1}"
+    return f"{where}: {reason} ({scheme.upper()}). Put it right, or pass --head.scheme iob1 to read it as a beginning."
