@@ -1,0 +1,224 @@
+"""Multiple choice: which of several answers fits a text, as in SWAG, RACE and C3."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+from pydantic import BaseModel, ConfigDict, Field
+
+from bert_tf.data.records import Records, Row, is_missing, text_of
+from bert_tf.errors import UserError
+from bert_tf.layers.pooling import pool
+from bert_tf.layers.text_groups import fold, group, pad_groups, unfold
+from bert_tf.tasks.task import TextTask
+from bert_tf.tokenization.text_preprocessor import TextPreprocessor
+
+_NO_CHOICE = -1e9
+_NUMBERED = re.compile(r"(?:choice|ending|option)_?(\d+)")
+
+
+class Options(BaseModel):
+    """``--head.*`` of multiple choice."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout before the last layer")
+    pooling: Literal["cls", "mean", "attention"] = Field("cls", description="how the tokens become one vector")
+
+
+@keras.saving.register_keras_serializable(package="bert_tf")
+class ChoiceScorer(TextTask):
+    """A backbone that reads the text beside each choice, and a dense layer with one logit; a softmax over the choices.
+
+    A choice is read as ``[CLS] text [SEP] question choice [SEP]`` (Devlin et al. 2018, section 4.4, where there is no
+    question). Inputs ``(batch, seq_len)`` give one logit each, ``(batch, 1)``; inputs ``(batch, choices, seq_len)``
+    give ``(batch, choices)``, choices that are only padding never being chosen.
+
+    Args:
+        backbone: a KerasHub text encoder.
+        preprocessor: turns strings into the backbone's inputs.
+        question: whether the model reads a ``question`` beside ``text``.
+        dropout: share of the pooled features dropped in training.
+        pooling: see ``bert_tf.layers.pooling``.
+
+    Example:
+    ```python
+    scorer = ChoiceScorer.from_preset("runs/c3/model")
+    scorer.answer_texts({"text": ["天黑了。"], "choices": [["开灯", "游泳"]]})["choice"]
+    ```
+    """
+
+    Options = Options
+    text_columns: ClassVar[tuple[str, ...]] = ("text", "question")
+    target_columns: ClassVar[tuple[str, ...]] = ("label",)
+    source_columns: ClassVar[tuple[str, ...]] = ("choices",)
+    class_column: ClassVar[str | None] = None
+    best_metric: ClassVar[tuple[str, bool]] = ("accuracy", True)
+
+    def __init__(
+        self,
+        backbone: keras.Model,
+        preprocessor: TextPreprocessor,
+        question: bool = False,
+        dropout: float = 0.1,
+        pooling: Literal["cls", "mean", "attention"] = "cls",
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        # === Layers ===
+        self.backbone = backbone
+        self.preprocessor = preprocessor
+        dtype = dtype or backbone.dtype_policy
+        self.dropout = keras.layers.Dropout(dropout, dtype=dtype, name="choice_dropout")
+        self.logit = keras.layers.Dense(
+            1, kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02), dtype=dtype, name="logit"
+        )
+
+        # === Functional Model ===
+        inputs = backbone.input
+        pooled = pool(backbone, inputs, pooling, dtype)
+        super().__init__(inputs=inputs, outputs=self.logit(self.dropout(pooled)), **kwargs)
+        self.input_spec = None  # of rank 2, or of rank 3: see call
+
+        # === Config ===
+        self.pair = False
+        self.question = question
+        self.dropout_rate = dropout
+        self.pooling = pooling
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"question": self.question, "dropout": self.dropout_rate, "pooling": self.pooling}
+        return {**super().get_config(), **own}
+
+    def call(self, inputs: Mapping[str, Any], training: bool | None = None, mask: Any = None) -> Any:
+        if len(inputs["token_ids"].shape) == 2:
+            return super().call(inputs, training=training, mask=mask)
+        logits = unfold(super().call(fold(inputs), training=training), inputs)[..., 0]
+        is_choice = tf.reduce_any(inputs["padding_mask"] > 0, -1)
+        return tf.where(is_choice, tf.cast(logits, tf.float32), _NO_CHOICE)
+
+    @classmethod
+    def prepare(cls, row: Row) -> Row:
+        """Gathers ``ending0``, ``ending1``, … (or ``choice…``, ``option…``) into ``choices``, and checks these."""
+        values = dict(row.values)
+        if "choices" not in values:
+            numbered = {int(found[1]): name for name in values if (found := _NUMBERED.fullmatch(name))}
+            if numbered:
+                texts = [text_of(row, numbered[number]) for number in sorted(numbered)]
+                while texts and not texts[-1].strip():  # a table has as many columns as its longest question
+                    texts.pop()
+                values["choices"] = texts
+        choices = values.get("choices")
+        if choices is None:
+            raise UserError(
+                f"{row.where()}: there are no choices. Give a list in a column 'choices' (JSONL), or columns ending0, "
+                "ending1, … (CSV)."
+            )
+        if not isinstance(choices, list) or not all(isinstance(choice, str | int | float) for choice in choices):
+            raise UserError(f"{row.where()}: the column 'choices' must hold a list of texts, not {choices!r:.60}.")
+        if len(choices) < 2:
+            raise UserError(f"{row.where()}: there is {len(choices)} choice; two at least are needed.")
+        values["choices"] = [str(choice) for choice in choices]
+        return row._replace(values=values)
+
+    @classmethod
+    def learn_from(
+        cls, records: Records, labels: Sequence[str] | None, options: BaseModel | None = None
+    ) -> dict[str, Any]:
+        first = next(iter(records), None)
+        if first is None:
+            raise UserError(f"{records.name}: there is no row to train on.")
+        return {"question": "question" in first.values}
+
+    def target(self, row: Row) -> int:
+        """The index of the right choice. The label is its text, its number from 0, or its letter (A is the first)."""
+        label, choices = row.values.get("label"), row.values["choices"]
+        if is_missing(label):
+            raise UserError(f"{row.where()}: the label is empty. Fill it in or remove the row.")
+        text = str(int(label)) if isinstance(label, float) and label.is_integer() else str(label).strip()
+        index = None
+        if isinstance(label, str) and label in choices:
+            index = choices.index(label)
+        elif text.isdecimal():
+            index = int(text)
+        elif len(text) == 1 and "A" <= text.upper() <= "Z":
+            index = ord(text.upper()) - ord("A")
+        if index is None or index >= len(choices):
+            raise UserError(
+                f"{row.where()}: the label {label!r} is none of the {len(choices)} choices: give the right one's text, "
+                "its number from 0, or its letter."
+            )
+        return index
+
+    def loss_per_example(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, tf.cast(outputs, tf.float32))
+
+    def encode(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
+        # One more column, so that there is a choice even where a client sent none.
+        choices = tf.pad(columns["choices"], [[0, 0], [0, 1]], constant_values="")
+        lengths = tf.maximum(tf.RaggedTensor.from_tensor(choices, padding="").row_lengths(), 1)
+        rows = tf.RaggedTensor.from_tensor(choices, lengths=lengths)
+        of = rows.value_rowids()
+        seconds = rows.flat_values
+        if self.question:
+            seconds = tf.strings.join([tf.gather(columns["question"], of), seconds], separator=" ")
+        return group(self.preprocessor.pack(tf.gather(columns["text"], of), seconds), lengths)
+
+    def pad(self, encoded: Mapping[str, tf.RaggedTensor], multiple_of: int = 1) -> dict[str, tf.Tensor]:
+        return pad_groups(self.preprocessor, encoded, multiple_of)
+
+    def answer_texts(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Adds ``choice``, the chosen text, to what :meth:`finish` gives."""
+        finished = super().answer_texts(columns)
+        choices = tf.pad(columns["choices"], [[0, 0], [0, 1]], constant_values="")
+        return {"choice": tf.gather(choices, finished["index"], batch_dims=1), **finished}
+
+    def finish(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """``index``, ``score`` ``(batch,)`` and ``probabilities`` ``(batch, choices)``, 0 where there is no choice."""
+        probabilities = tf.nn.softmax(tf.cast(outputs, tf.float32), axis=-1)
+        return {
+            "index": tf.argmax(probabilities, axis=-1, output_type=tf.int32),
+            "score": tf.reduce_max(probabilities, axis=-1),
+            "probabilities": probabilities,
+        }
+
+    def answers(self, finished: Mapping[str, np.ndarray], rows: Sequence[Row]) -> list[dict[str, Any]]:
+        return [
+            {
+                "choice": row.values["choices"][index],
+                "index": int(index),
+                "score": float(score),
+                "probabilities": [float(value) for value in probabilities[: len(row.values["choices"])]],
+            }
+            for row, index, score, probabilities in zip(
+                rows, finished["index"], finished["score"], finished["probabilities"], strict=True
+            )
+        ]
+
+    def evaluate_outputs(
+        self, targets: Sequence[int], finished: Mapping[str, np.ndarray], rows: Sequence[Row]
+    ) -> dict[str, Any]:
+        """``accuracy``, ``loss`` (mean cross-entropy in nats) and ``chance`` (accuracy of guessing)."""
+        truth = np.array(targets)
+        probability = finished["probabilities"][np.arange(len(truth)), truth]
+        return {
+            "accuracy": float(np.mean(finished["index"] == truth)),
+            "loss": float(-np.log(np.maximum(probability, 1e-30)).mean()),
+            "chance": float(np.mean([1 / len(row.values["choices"]) for row in rows])),
+            "examples": len(truth),
+        }
+
+    def input_columns(self) -> tuple[str, ...]:
+        return ("text", "question", "choices") if self.question else ("text", "choices")
+
+    def input_specs(self) -> dict[str, tf.TensorSpec]:
+        shapes = {name: [None, None] if name == "choices" else [None] for name in self.input_columns()}
+        return {name: tf.TensorSpec(shape, tf.string, name=name) for name, shape in shapes.items()}
+
+
+TASK = ChoiceScorer
