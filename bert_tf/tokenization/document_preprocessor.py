@@ -77,18 +77,11 @@ class DocumentPreprocessor(TextPreprocessor):
 
         A window that is filled up has a ``padding_mask`` of zeros. Head and tail are ``(batch, seq_len)``.
         """
-        counts = tf.cast(packed["token_ids"].row_lengths(), tf.int32)
         if self.strategy == "head_tail":
             return super().pad(packed, length, multiple_of)
+        counts = packed["token_ids"].row_lengths()
         flat = super().pad({name: rows.values for name, rows in packed.items()}, length, multiple_of)
-        # Windows stand one behind the other: each goes to its place, the places between stay filled up.
-        most = tf.reduce_max(tf.concat([counts, [1]], 0))
-        places = tf.where(tf.sequence_mask(counts, most))
-        shape = tf.concat([[tf.size(counts), most], tf.shape(flat["token_ids"])[1:]], 0)
-        dense = {name: tf.scatter_nd(places, value, tf.cast(shape, tf.int64)) for name, value in flat.items()}
-        pad_id = self.tokenizer.pad_token_id or 0
-        if pad_id:
-            dense["token_ids"] = tf.where(dense["padding_mask"] > 0, dense["token_ids"], pad_id)
+        dense = {name: tf.RaggedTensor.from_row_lengths(value, counts).to_tensor() for name, value in flat.items()}
         return {name: tf.ensure_shape(value, [None, None, length]) for name, value in dense.items()}
 
     def _head_and_tail(self, tokens: tf.RaggedTensor) -> tf.RaggedTensor:

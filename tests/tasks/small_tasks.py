@@ -1,0 +1,43 @@
+"""Small tasks of any kind, untrained or trained in seconds, on the backbone of ``tests/training/small_model.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bert_tf.backbones.loading import LoadedBackbone
+from bert_tf.config import TrainingConfig, validate
+from bert_tf.data.batching import LabelledRows, TrainingBatches
+from bert_tf.data.records import Records
+from bert_tf.tasks import find_task
+from bert_tf.tasks.task import TextTask
+from bert_tf.training.loop import train
+from bert_tf.training.run_directory import RunDirectory
+from tests.data.small_records import made_records
+from tests.training.small_model import small_classifier
+
+
+def prepared(task: str, rows: Iterable[Mapping[str, Any]]) -> Records:
+    """The records as an opened source would give them to the task."""
+    return made_records(rows).map(find_task(task).prepare)
+
+
+def small_task(name: str, records: Records, *, sequence_length: int = 32, **head: Any) -> TextTask:
+    """A task with random weights that knows what it learns from ``records``; no dropout unless asked for."""
+    base = small_classifier()
+    loaded = LoadedBackbone(base.backbone, base.preprocessor.tokenizer, "small")
+    task_class = find_task(name)
+    options = validate(task_class.Options, {"dropout": 0.0, **head}, flag_prefix="head.")
+    facts = task_class.learn_from(records, None, options)
+    return task_class.create(loaded, sequence_length=sequence_length, **(options.model_dump() | facts))
+
+
+def overfit(task: TextTask, records: Records, folder: Path, *, passes: int = 60, learning_rate: float = 1e-2) -> None:
+    """Trains on a few records again and again, one epoch: one start of the pipeline."""
+    again = Records("again", lambda: (row for _ in range(passes) for row in records))
+    batch_size = records.count()
+    recipe = TrainingConfig(
+        epochs=1, batch_size=batch_size, learning_rate=learning_rate, tensorboard=False, checkpoint_every=10_000
+    )
+    train(task, TrainingBatches(LabelledRows(again, task), batch_size, seed=1), recipe, RunDirectory(folder))
