@@ -120,6 +120,9 @@ class ScratchConfig(Section):
     vocabulary_min_frequency: int = Field(
         2, ge=1, description="pieces of words join if they occur this often together; their room goes to characters"
     )
+    start: Literal["random", "neighbours"] = Field(
+        "random", description="neighbours: two heads begin at the token before and after; learns from much less text"
+    )
     lowercase: bool = Field(True, description="lower-case and strip accents, as bert-uncased and bert-chinese do")
 
 

@@ -9,6 +9,7 @@ import keras
 
 from bert_tf.backbones.bert_encoder import BertEncoder
 from bert_tf.backbones.loading import LoadedBackbone, LoadOptions, describe
+from bert_tf.backbones.neighbour_heads import look_at_neighbours
 from bert_tf.errors import UserError
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 from bert_tf.tokenization.vocabulary import check_vocabulary, learn_vocabulary
@@ -56,6 +57,8 @@ def load(spec: str, options: LoadOptions) -> LoadedBackbone:
         max_sequence_length=max(512, options.sequence_length),
         dtype=options.dtype,
     )
+    if options.scratch.start == "neighbours":
+        look_at_neighbours(backbone)
     tokenizer = ExactBertTokenizer(tokens, lowercase=options.scratch.lowercase)
     return LoadedBackbone(backbone, tokenizer, f"{describe(spec, backbone)}, random weights, {len(tokens):,} tokens")
 
