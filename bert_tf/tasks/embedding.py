@@ -151,7 +151,7 @@ class SentenceEncoder(TextTask):
                 )
             if loss == "contrastive" and "negative" in row.values:
                 columns = (*_COLUMNS[loss], "negative")
-            score = _score(row)
+            score = _score(row)  # NaN for single texts, whatever their label
             if loss in _SCORED and math.isnan(score):
                 raise UserError(f"{row.where()}: --head.loss {loss} learns from scores, but the label is empty.")
             if not math.isnan(score):
@@ -251,9 +251,9 @@ TASK = SentenceEncoder
 
 
 def _score(row: Row) -> float:
-    """The number in ``label``; NaN if there is none."""
+    """The number in ``label`` of a pair; NaN if there is none."""
     value = row.values.get("label")
-    if is_missing(value):
+    if is_missing(value) or "text_pair" not in row.values:
         return math.nan
     try:
         return float(value)  # type: ignore[arg-type]
