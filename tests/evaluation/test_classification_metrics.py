@@ -29,6 +29,19 @@ def test_counted_by_hand() -> None:
     assert found["examples"] == 5
 
 
+def test_two_labels_also_have_the_f1_of_the_second() -> None:
+    """As GLUE scores MRPC and QQP. True 0 0 1 1 1, answered 0 1 1 1 0."""
+    found = classification_metrics(np.array([0, 0, 1, 1, 1]), np.eye(2)[[0, 1, 1, 1, 0]], ["0", "1"])
+    assert found["f1_positive"] == found["per_label"]["1"]["f1"] == pytest.approx(4 / 6)
+    assert "f1_positive" not in classification_metrics(np.array([0, 1]), one_hot([0, 1]), LABELS)
+
+
+def test_answers_may_be_others_than_the_most_probable() -> None:
+    found = classification_metrics(np.array([0, 1]), one_hot([0, 1]), LABELS, predicted=np.array([2, 1]))
+    assert found["accuracy"] == 0.5
+    assert found["confusion_matrix"][0] == [0, 0, 1]
+
+
 def test_a_label_that_does_not_occur_does_not_lower_the_average() -> None:
     found = classification_metrics(np.array([0, 1]), one_hot([0, 1]), LABELS)
     assert found["f1"] == found["precision"] == found["recall"] == 1.0

@@ -163,6 +163,22 @@ def test_labels_that_cannot_be_learned(labels: list[Any], given: list[str] | Non
     assert message in str(caught.value)
 
 
+def test_balanced_class_weights_are_counted() -> None:
+    records = made_records({"text": "a", "label": label} for label in "aaab")
+    facts = TextClassifier.learn_from(records, None, TextClassifier.Options(class_weights="balanced"))
+    assert facts["class_weights"] == [4 / 6, 2.0]
+
+
+def test_head_options_are_in_the_loss_and_in_the_config() -> None:
+    base = small_classifier()
+    options = {"label_smoothing": 0.2, "focal_gamma": 1.0, "class_weights": [1.0, 3.0], "pooling": "mean"}
+    task = TextClassifier(base.backbone, base.preprocessor, labels=["a", "b"], **options)
+    assert {name: task.get_config()[name] for name in options} == options
+    logits = tf.constant([[2.0, -1.0]])
+    plain = base.loss_per_example(tf.constant([1]), logits)
+    assert abs(float(task.loss_per_example(tf.constant([1]), logits)[0]) - float(plain[0])) > 0.1
+
+
 def test_unknown_labels_are_named_or_skipped() -> None:
     task = small_classifier()
     records = made_records([{"text": "a", "label": "good"}, {"text": "b", "label": "ugly"}])
