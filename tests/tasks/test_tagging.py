@@ -1,0 +1,183 @@
+"""Sequence tagging end to end: every head learns, its answers cut out of the text, are saved, and are served."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bert_tf.backbones.loading import load_backbone
+from bert_tf.config import TrainingConfig
+from bert_tf.data.batching import LabelledRows, TrainingBatches
+from bert_tf.data.records import Records, Row
+from bert_tf.data.sources import open_records
+from bert_tf.errors import UserError
+from bert_tf.evaluation.inference import answer_records, evaluate_records
+from bert_tf.exporting.saved_model import export_saved_model
+from bert_tf.tasks.tagging import Options, SequenceTagger
+from bert_tf.training.loop import train
+from bert_tf.training.run_directory import RunDirectory
+
+PERSONS, PLACES = ["江泽民", "李鹏", "Zoe\u0301 X", "ＡＮＮ"], ["北京", "上海", "New York", "Orléans"]
+LONG = "。".join(f"{PERSONS[i % 4]}在{PLACES[i % 3]}，😀" for i in range(12))
+"""Longer than two windows of the model below."""
+
+
+def records() -> Records:
+    rows = []
+    for number in range(10):
+        person, place = PERSONS[number % 4], PLACES[number * 3 % 4]
+        text = f"{person}在{place}，😀{number}"
+        start = len(person) + 1
+        spans = [[0, len(person), "person"], [start, start + len(place), "place"]]
+        rows.append(SequenceTagger.prepare(Row("ten.jsonl", number + 1, {"text": text, "spans": spans})))
+    return Records("ten.jsonl", lambda: iter(rows))
+
+
+def tagger(data: Records, **options: Any) -> SequenceTagger:
+    keras.utils.set_random_seed(3)
+    texts = [row.values["text"] for row in data]
+    loaded = load_backbone("scratch:tiny", texts=lambda: texts)
+    chosen = Options(dropout=0.0, overlap=8, **options)
+    facts = SequenceTagger.learn_from(data, None, chosen)
+    return SequenceTagger.create(loaded, sequence_length=24, **(chosen.model_dump() | facts))
+
+
+@pytest.fixture(scope="module", params=["softmax", "crf", "span"])
+def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SequenceTagger:
+    task = tagger(records(), decoder=request.param)
+    again = Records("ten", lambda: (row for _ in range(40) for row in records()))
+    config = TrainingConfig(epochs=1, batch_size=10, learning_rate=5e-3, tensorboard=False)
+    batches = TrainingBatches(LabelledRows(again, task), 10, seed=1)
+    train(task, batches, config, RunDirectory(tmp_path_factory.mktemp("tagging")))
+    return task
+
+
+def entities(task: SequenceTagger, *texts: str) -> list[list[dict[str, Any]]]:
+    made = Records("texts", lambda: (Row("texts", n, {"text": text}) for n, text in enumerate(texts, 1)))
+    return [answer["entities"] for _, answer in answer_records(task, made, batch_size=4)]
+
+
+def test_learns_saves_and_serves(trained: SequenceTagger, tmp_path: Path) -> None:
+    metrics = evaluate_records(trained, records(), batch_size=4)
+    assert (metrics["precision"], metrics["recall"], metrics["f1"]) == (1.0, 1.0, 1.0)
+    assert metrics["per_label"]["person"]["support"] == 10
+
+    found, nothing = entities(trained, LONG, "")
+    for entity in found:
+        assert LONG[entity["start"] : entity["end"]] == entity["text"]
+        assert 0.3 < entity["score"] <= 1
+    assert {entity["text"] for entity in found} >= {"江泽民", "Zoe\u0301 X", "New York"}
+    assert len(found) >= 20  # of 24, from windows in which some names stand at an edge
+    assert nothing == []
+
+    trained.save_to_preset(str(tmp_path / "model"))
+    again = SequenceTagger.from_preset(str(tmp_path / "model"))
+    assert again.get_config().keys() == trained.get_config().keys()
+    assert (again.labels, again.decoder, again.scheme) == (trained.labels, trained.decoder, trained.scheme)
+    assert entities(again, LONG) == [found]
+
+    version, difference = export_saved_model(again, tmp_path / "names", texts=[{"text": LONG}, {"text": "李鹏"}])
+    assert difference < 1e-4
+    served = tf.saved_model.load(str(version)).signatures["serving_default"](text=tf.constant([LONG, "无"]))
+    assert [name.decode() for name in served["entities"][0].numpy()] == [entity["text"] for entity in found]
+    assert served["mask"].numpy().sum(1).tolist() == [len(found), len(entities(again, "无")[0])]
+
+
+def test_only_the_first_pieces_of_words_are_labelled() -> None:
+    task = tagger(records())
+    for label_pieces, ignored in (("first", True), ("all", False)):
+        task.label_pieces = label_pieces
+        encoded, tags = task.encode_training(
+            {"text": tf.constant(["Orléanszzz"])}, tf.ragged.constant([[[0, 10, 1]]], tf.int32, 1, (3,))
+        )
+        (row,) = tags.to_list()
+        assert row[:2] == [-1, 3]
+        assert row[-1] == -1
+        assert set(row[2:-1]) == ({-1} if ignored else {4})
+        assert len(row) == len(encoded["token_ids"].to_list()[0]) > 3
+
+
+def test_the_loss_sees_only_what_is_labelled() -> None:
+    task = tagger(records())
+    targets = tf.constant([[-1, 1, 2, -1], [-1, 0, -1, -1], [-1, -1, -1, -1]])
+    outputs = np.random.default_rng(1).normal(size=(3, 4, 5)).astype(np.float32)
+    loss = task.loss_per_example(targets, tf.constant(outputs)).numpy()
+    changed = np.where((targets.numpy() < 0)[..., None], 7.0, outputs).astype(np.float32)
+    np.testing.assert_allclose(task.loss_per_example(targets, tf.constant(changed)), loss, rtol=1e-6)
+    assert loss[2] == 0.0
+    expected = -tf.nn.log_softmax(outputs[1, 1])[0].numpy()
+    assert loss[1] == pytest.approx(expected, rel=1e-5)
+
+
+def conll(tmp_path: Path, content: str) -> Records:
+    path = tmp_path / "train.conll"
+    path.write_text(content, encoding="utf-8")
+    task = SequenceTagger
+    return open_records(
+        str(path),
+        required=("text", "spans"),
+        text_columns=("text",),
+        source_columns=task.source_columns,
+        prepare=task.prepare,
+    )
+
+
+def test_a_tag_that_does_not_fit_names_file_and_line(tmp_path: Path) -> None:
+    data = conll(tmp_path, "Li B-PER\nPeng I-PER\n\nin O\nBei I-LOC\njing I-LOC\n")
+    task = tagger(data)
+    assert task.scheme == "iob2"
+    with pytest.raises(UserError) as error:
+        LabelledRows(data, task).count()
+    assert str(error.value) == (
+        f"{tmp_path}/train.conll line 5: I-LOC continues what no B-LOC has begun (IOB2). Put it right, or pass "
+        "--head.scheme iob1 to read it as a beginning."
+    )
+    lenient = tagger(data, scheme="iob1")
+    assert [lenient.target(row) for row in data] == [[[0, 7, 1]], [[3, 11, 0]]]
+
+
+def test_overlapping_spans_need_the_span_head() -> None:
+    values = {"text": "北京大学", "spans": [[0, 4, "organisation"], [0, 2, "place"]]}
+    data = Records("a.jsonl", lambda: iter([SequenceTagger.prepare(Row("a.jsonl", 1, values))]))
+    with pytest.raises(UserError, match="a.jsonl line 1: the spans '北京' .place. and '北京大学' .* overlap"):
+        LabelledRows(data, tagger(data)).count()
+    assert LabelledRows(data, tagger(data, decoder="span")).count() == 1
+
+
+def test_unknown_labels_and_no_labels() -> None:
+    task = tagger(records())
+    row = SequenceTagger.prepare(Row("b.jsonl", 1, {"text": "北京", "spans": [[0, 2, "city"]]}))
+    assert task.target(row) is None
+    assert task.unknown_target(row) == 'label "city" is not one of person, place (from the training data)'
+    nothing = Records("b.jsonl", lambda: iter([row._replace(values={"text": "北京", "spans": []})]))
+    with pytest.raises(UserError, match="b.jsonl: there is no span in any row"):
+        SequenceTagger.learn_from(nothing, None)
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize(
+    ("spec", "labels"),
+    [
+        ("conll:{}/peopledaily_ner/dev.txt", {"LOC", "ORG", "PER"}),
+        ("conll:{}/wnut17/dev.txt", {"corporation", "creative-work", "group", "location", "person", "product"}),
+        ("{}/cluener/dev.json", None),
+    ],
+)
+def test_reads_real_data(shared_data: Path, spec: str, labels: set[str] | None) -> None:
+    task = SequenceTagger
+    data = open_records(
+        spec.format(shared_data),
+        required=("text", "spans"),
+        text_columns=("text",),
+        source_columns=task.source_columns,
+        prepare=task.prepare,
+    )
+    facts = task.learn_from(data, None)
+    assert len(facts["labels"]) == 10 if labels is None else set(facts["labels"]) == labels
+    if spec.startswith("conll"):
+        assert facts["scheme"] == "iob2"
