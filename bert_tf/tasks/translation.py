@@ -109,13 +109,12 @@ class Translator(TextTask):
             name="decoder",
         )
         if head.freeze_encoder:
-            backbone.trainable = False
+            _freeze(backbone)
 
         # === Functional Model ===
         inputs = {**backbone.input, "decoder_token_ids": keras.Input((None,), dtype="int32", name="decoder_token_ids")}
-        # A frozen encoder gives the same features whenever it reads a text, so its dropout is off too.
-        encoded = backbone(backbone.input, training=False) if head.freeze_encoder else backbone(backbone.input)
-        logits = self.decoder(inputs["decoder_token_ids"], _sequence_of(encoded), inputs["padding_mask"])
+        encoded = _sequence_of(backbone(backbone.input))
+        logits = self.decoder(inputs["decoder_token_ids"], encoded, inputs["padding_mask"])
         super().__init__(inputs=inputs, outputs=logits, name=name)
 
         # === Config ===
@@ -278,6 +277,14 @@ class Translator(TextTask):
 
 
 TASK = Translator
+
+
+def _freeze(backbone: keras.Model) -> None:
+    """No training of the weights, and no dropout: the same features whenever a text is read."""
+    backbone.trainable = False
+    for layer in backbone._flatten_layers():
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0
 
 
 def _sequence_of(encoded: Any) -> tf.Tensor:
