@@ -75,9 +75,18 @@ def annotated(draw: st.DrawFn) -> tuple[str, list[tuple[int, int, int]]]:
     return text, [(start, end, draw(st.integers(0, LABELS - 1))) for start, end in pairs]
 
 
+@cache
+def units_of(whole_words: bool) -> Any:
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def run(texts: tf.Tensor) -> Any:
+        pieces = cut_pieces(PAIRS[True][0], texts, whole_words=whole_words, window=WINDOW, overlap=OVERLAP)
+        return pieces.unit_row, pieces.unit_start, pieces.unit_end
+
+    return run
+
+
 def without_shared_units(whole_words: bool, texts: list[str], spans: Found) -> Found:
-    pieces = cut_pieces(PAIRS[True][0], tf.constant(texts), whole_words=whole_words, window=WINDOW, overlap=OVERLAP)
-    units = list(zip(pieces.unit_row.numpy(), pieces.unit_start.numpy(), pieces.unit_end.numpy(), strict=True))
+    units = list(zip(*(column.numpy() for column in units_of(whole_words)(tf.constant(texts))), strict=True))
     kept: Found = []
     for row, of_text in enumerate(spans):
         used: set[int] = set()
@@ -90,7 +99,7 @@ def without_shared_units(whole_words: bool, texts: list[str], spans: Found) -> F
     return kept
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(annotated(), min_size=1, max_size=4))
 @pytest.mark.parametrize("whole_words", [True, False])
 @pytest.mark.parametrize("decoder", ["tags", "span"])
