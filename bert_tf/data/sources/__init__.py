@@ -1,7 +1,8 @@
 """Data specs to records. One file per format or scheme, found by what it declares: adding one is adding a file.
 
 A module here declares ``SUFFIXES`` (and ``read(path, options)``) for a file format, or ``SCHEME`` (and
-``read(name, options)``) for specs such as ``tfds:…``, or both. They give rows of their own, with the source's column names.
+``read(name, options)``) for specs such as ``tfds:…``, or both. They give rows of their own, with the source's column
+names.
 """
 
 from __future__ import annotations
