@@ -133,13 +133,24 @@ class RunDirectory:
             raise UserError(f"{self.model}: the model cannot be read ({str(error).splitlines()[0]}).") from None
 
     def save_model(self, task: TextTask) -> None:
-        """Replaces ``model/``; at every moment either the old or the new one is whole."""
+        """Replaces ``model/``; at every moment either the old or the new one is whole.
+
+        Raises:
+            UserError: it cannot be written, as on a full disk.
+        """
         new, old = self.path / "model.new", self.path / "model.old"
         shutil.rmtree(new, ignore_errors=True)
-        task.save_to_preset(str(new))
-        labels = task.label_names()
-        if labels is not None:
-            (new / "labels.txt").write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
+        try:
+            task.save_to_preset(str(new))
+            labels = task.label_names()
+            if labels is not None:
+                (new / "labels.txt").write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
+        except (OSError, RuntimeError) as error:  # h5py raises either
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"{self.model}: the model cannot be written ({reason}); the one before is kept, if there was one. "
+                "Make room and use --resume."
+            ) from None
         shutil.rmtree(old, ignore_errors=True)
         if self.model.exists():
             self.model.rename(old)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import random
-import signal
+import resource
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from bert_tf.backbones.loading import load_backbone
 from bert_tf.errors import UserError
@@ -24,7 +26,7 @@ from bert_tf.pretraining.config import PretrainingConfig
 from bert_tf.pretraining.experiment import run_pretraining
 from bert_tf.pretraining.pretrainer import BertPretrainer
 from bert_tf.training.run_directory import RunDirectory
-from tests.conftest import REPOSITORY, Command
+from tests.conftest import REPOSITORY
 
 LETTERS = "abcdefghijklmnopqrst"
 
@@ -34,7 +36,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Letters in the order of the alphabet from a random start: neighbours tell every one of them."""
     choose = random.Random(5)
     documents = []
-    for _ in range(600):
+    for _ in range(300):
         start = choose.randrange(20)
         sentences = [" ".join(LETTERS[(start + i + 8 * k) % 20] for i in range(8)) for k in range(4)]
         documents.append("\n".join(sentences))
@@ -44,14 +46,14 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config(text: Path, output: Path, **changes: Any) -> PretrainingConfig:
-    training = {"epochs": 7, "batch_size": 16, "learning_rate": 1e-3, "tensorboard": False, "checkpoint_every": 10}
+    training = {"epochs": 4, "batch_size": 16, "learning_rate": 2e-3, "tensorboard": False, "checkpoint_every": 10}
     values = {
         "backbone": "scratch:tiny",
         "data": str(text),
         "output": str(output),
         "sequence_length": 24,
         "validation_ratio": 0.1,
-        "scratch": {"vocabulary_size": 200},
+        "scratch": {"vocabulary_size": 200, "start": "neighbours"},
         "corpus": {"objective": "sop", "shards": 2},
     }
     return PretrainingConfig(**(values | changes | {"training": training | changes.get("training", {})}))
@@ -113,27 +115,49 @@ def test_other_objectives_train(corpus: Path, tmp_path: Path, changes: dict[str,
     assert np.isfinite(line["loss"])
 
 
-def test_sigkill_and_resume_end_with_the_same_weights(corpus: Path, tmp_path: Path, command: Command) -> None:
-    def flags(name: str) -> list[str]:
-        path = tmp_path / f"{name}.yaml"
-        path.write_text(config(corpus, tmp_path / name, training={"epochs": 2}).to_yaml())
-        return ["--config", str(path)]
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Writing beyond ``size`` bytes of a file fails, as it does on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
-    whole = command("pretrain", *flags("whole"))
-    assert whole.returncode == 0, whole.stderr
-    argv = [sys.executable, "-m", "bert_tf.pretrain", *flags("cut")]
-    process = subprocess.Popen(argv, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
-    while not (tmp_path / "cut" / "checkpoints" / "checkpoint").exists():
-        assert process.poll() is None
-        time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    again = command("pretrain", *flags("cut"), "--resume")
-    assert again.returncode == 0, again.stderr
-    assert "resuming at epoch" in again.stderr
+
+def test_sigkill_full_disk_and_resume_end_with_the_same_weights(corpus: Path, tmp_path: Path) -> None:
+    whole, cut = (config(corpus, tmp_path / name, training={"epochs": 2}) for name in ("whole", "cut"))
+    file = tmp_path / "cut.yaml"
+    file.write_text(cut.to_yaml())
+    argv = [sys.executable, "-m", "bert_tf.pretrain", "--config", str(file)]
+    checkpoints = tmp_path / "cut" / "checkpoints"
+    with subprocess.Popen(argv, cwd=REPOSITORY, stderr=subprocess.DEVNULL) as process:
+        while not (checkpoints / "checkpoint").exists():
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.kill()
+    last = tf.train.latest_checkpoint(checkpoints)
+    with largest_file(1_000_000), pytest.raises(UserError, match=f"cannot be written.*The last good one is {last};"):
+        run_pretraining(cut, resume=True)
+    assert tf.train.latest_checkpoint(checkpoints) == last
+    resumed = run_pretraining(cut, resume=True)
+    assert [line["epoch"] for line in resumed.metrics()] == [1, 2]
+    assert len(list(checkpoints.glob("*.index"))) == cut.training.checkpoints_to_keep
+    run_pretraining(whole)
     expected, found = (BertPretrainer.from_preset(str(tmp_path / name / "model")) for name in ("whole", "cut"))
     for a, b in zip(expected.get_weights(), found.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_model_that_cannot_be_written_leaves_the_one_before(pretrained: RunDirectory, tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    task = BertPretrainer.from_preset(str(pretrained.model))
+    run.save_model(task)
+    before = (run.model / "model.weights.h5").read_bytes()
+    with largest_file(500_000), pytest.raises(UserError, match="the model cannot be written .*the one before is kept"):
+        run.save_model(task)
+    assert (run.model / "model.weights.h5").read_bytes() == before
 
 
 def test_heads_are_those_of_bert(pretrained: RunDirectory) -> None:
