@@ -33,7 +33,7 @@ def small_task(name: str, records: Records, *, sequence_length: int = 32, **head
     return task_class.create(loaded, sequence_length=sequence_length, **(options.model_dump() | facts))
 
 
-def overfit(task: TextTask, records: Records, folder: Path, *, passes: int = 60, learning_rate: float = 1e-2) -> None:
+def overfit(task: TextTask, records: Records, folder: Path, *, passes: int = 150, learning_rate: float = 5e-3) -> None:
     """Trains on a few records again and again, one epoch: one start of the pipeline."""
     again = Records("again", lambda: (row for _ in range(passes) for row in records))
     batch_size = records.count()
