@@ -32,6 +32,13 @@ def test_size_is_that_of_the_paper() -> None:
     assert loaded.backbone.count_params() + (30_522 - tokens) * 128 == pytest.approx(4.4e6, rel=0.01)
 
 
+def test_layers_and_width_may_be_given() -> None:
+    backbone = load_backbone("scratch:3x192", texts=lambda: TEXTS).backbone
+    assert (backbone.num_layers, backbone.hidden_dim, backbone.num_heads, backbone.intermediate_dim) == (3, 192, 3, 768)
+    with pytest.raises(UserError, match="scratch:3x100: there is no such size; .* multiple of 64"):
+        load_backbone("scratch:3x100", texts=lambda: TEXTS)
+
+
 def test_given_vocabulary_and_case_are_used(tmp_path: Path) -> None:
     vocabulary = tmp_path / "vocab.txt"
     vocabulary.write_bytes("\r\n".join([*RESERVED_TOKENS, "A", "a", "书"]).encode() + b"\r\n\r\n")
