@@ -41,9 +41,9 @@ class SpanPointer(keras.layers.Layer):
         self.projection = keras.layers.Dense(2 * head_size, kernel_initializer=initializer, dtype=self.dtype_policy)
         self.label_scores = keras.layers.Dense(2 * labels, kernel_initializer=initializer, dtype=self.dtype_policy)
 
-    def build(self, input_shape: Any, padding_mask_shape: Any = None) -> None:
-        self.projection.build(input_shape)
-        self.label_scores.build((*input_shape[:-1], 2 * self.head_size))
+    def build(self, features_shape: Any, padding_mask_shape: Any = None) -> None:
+        self.projection.build(features_shape)
+        self.label_scores.build((*features_shape[:-1], 2 * self.head_size))
         self.built = True
 
     def call(self, features: Any, padding_mask: Any) -> Any:
@@ -59,8 +59,8 @@ class SpanPointer(keras.layers.Layer):
         is_span = real[:, :, None] & real[:, None, :] & (places[:, None] <= places[None])
         return ops.where(is_span[:, None], scores, EXCLUDED)
 
-    def compute_output_shape(self, input_shape: Any, padding_mask_shape: Any = None) -> Any:
-        return (input_shape[0], self.labels, input_shape[1], input_shape[1])
+    def compute_output_shape(self, features_shape: Any, padding_mask_shape: Any = None) -> Any:
+        return (features_shape[0], self.labels, features_shape[1], features_shape[1])
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "labels": self.labels, "head_size": self.head_size}
