@@ -27,7 +27,7 @@ def mutated(text: str, choose: random.Random, changes: int) -> str:
     """The text with some characters replaced."""
     characters = list(text)
     for place in choose.sample(range(len(text)), changes):
-        characters[place] = "变" if "\u4e00" <= characters[place] else "z"
+        characters[place] = "变" if characters[place] >= "\u4e00" else "z"
     return "".join(characters)
 
 
