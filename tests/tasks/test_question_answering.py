@@ -31,25 +31,17 @@ from bert_tf.training.run_directory import RunDirectory
 from tests.data.small_records import made_records, write
 
 COLOURS = {"cat": "Red", "dog": "deep  blue", "house": "綠色", "sky": "Él 😀 grey", "road": "ＢＬＡＣＫ"}
-CONTEXT = "  ".join(f"The {name} is {colour} ." for name, colour in COLOURS.items())
 
 
 def squad_file(path: Path) -> Path:
-    """Ten questions about texts of several windows, three of which have no answer."""
-    shorter = CONTEXT[: CONTEXT.index("The sky")]
+    """Ten questions, half of them without an answer; one text has several windows."""
     paragraphs = []
-    for number, context in enumerate((CONTEXT, shorter)):
-        questions = [
-            {
-                "id": f"{number}-{name}",
-                "question": f"which colour is the {name} ?",
-                "answers": [{"text": colour, "answer_start": context.find(colour)}] if colour in context else [],
-                "is_impossible": colour not in context,
-            }
-            for name, colour in COLOURS.items()
-        ]
-        paragraphs.append({"context": context, "qas": questions})
-    paragraphs[0]["qas"][0] |= {"answers": [], "is_impossible": True, "question": "who is it ?"}
+    for name, colour in COLOURS.items():
+        context = f"{'so ' * 30 if name == 'dog' else ''}The {name} is {colour} .  It was."
+        answer = {"text": colour, "answer_start": context.index(colour)}
+        asked = {"id": name, "question": f"which colour is the {name} ?", "answers": [answer], "is_impossible": False}
+        unanswered = {"id": f"who {name}", "question": "who ?", "answers": [], "is_impossible": True}
+        paragraphs.append({"context": context, "qas": [asked, unanswered]})
     return write(path, json.dumps({"version": "v2.0", "data": [{"paragraphs": paragraphs}]}))
 
 
@@ -65,10 +57,10 @@ def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         task="question_answering",
         backbone="scratch:tiny",
         output=str(tmp_path_factory.mktemp("runs") / "squad"),
-        data={"train": [str(data)] * 30, "validation": str(data), "sequence_length": 32},
+        data={"train": [str(data)] * 120, "validation": str(data), "sequence_length": 32},
         head={"doc_stride": 8, "max_query_length": 10, "max_answer_length": 8, "n_best": 3},
         scratch={"vocabulary_size": 300},
-        training={"epochs": 3, "batch_size": 16, "learning_rate": 2e-3, "tensorboard": False},
+        training={"epochs": 1, "batch_size": 16, "learning_rate": 1e-3, "tensorboard": False},
     )
     run_experiment(config)
     return Path(config.output)
