@@ -55,6 +55,7 @@ class ChoiceScorer(TextTask):
 
     Options = Options
     text_columns: ClassVar[tuple[str, ...]] = ("text", "question")
+    list_columns: ClassVar[tuple[str, ...]] = ("choices",)
     target_columns: ClassVar[tuple[str, ...]] = ("label",)
     source_columns: ClassVar[tuple[str, ...]] = ("choices",)
     class_column: ClassVar[str | None] = None

@@ -51,7 +51,7 @@ def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDire
     with strategy.scope():
         loaded = load_backbone(
             config.backbone,
-            texts=lambda: _texts(splits, task_class.text_columns),
+            texts=lambda: _texts(splits, (*task_class.text_columns, *task_class.list_columns)),
             scratch=config.scratch,
             sequence_length=config.data.sequence_length,
             seed=config.seed,
