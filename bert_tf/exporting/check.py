@@ -71,11 +71,12 @@ def check_answers(task: TextTask, saved_model: Path, batches: Sequence[Mapping[s
     for index, batch in enumerate(batches):
         expected = task.answer_texts({name: tf.constant(list(texts)) for name, texts in batch.items()})
         for name, value in expected.items():
-            got = served[f"{index}/{name}"]
-            if value.dtype != tf.string:
-                largest = max(largest, float(np.max(np.abs(got - value.numpy()), initial=0.0)))
+            got, wanted = served[f"{index}/{name}"], value.numpy()
+            if value.dtype not in (tf.string, tf.bool) and got.shape == wanted.shape:
+                largest = max(largest, float(np.max(np.abs(got - wanted), initial=0.0)))
                 continue
-            wanted = np.char.decode(value.numpy().astype(bytes), "utf-8")
+            if value.dtype == tf.string:
+                wanted = np.char.decode(wanted.astype(bytes), "utf-8")
             if not np.array_equal(got, wanted):
                 raise UserError(
                     f"Not published: {name} differs from Keras's on {batch}: {got.tolist()}, not {wanted.tolist()}."

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from bert_tf.evaluation.inference import answer_records
 from bert_tf.exporting import saved_model
+from bert_tf.exporting.check import check_answers
 from bert_tf.exporting.serving_ops import ops_unknown_to_serving
 from bert_tf.server.model_server import ModelServer
 from bert_tf.tasks.task import TextTask
@@ -77,6 +78,11 @@ def test_saved_exported_and_served(name: str, tasks: dict[str, TextTask], server
             ]
         else:
             np.testing.assert_allclose(served[key], value, atol=1e-5, err_msg=key)
+
+
+def test_the_check_of_exports_reads_booleans_and_padded_names(tasks: dict[str, TextTask], server: ModelServer) -> None:
+    version = server.folder / "multi_label" / "1"  # the one task with both
+    assert check_answers(tasks["multi_label"], version, [{"text": TEXTS}, {"text": [""]}]) < 1e-5
 
 
 @pytest.mark.parametrize("name", ["multi_label", "documents"])
