@@ -293,7 +293,7 @@ class SequenceTagger(TextTask):
         return self.labels
 
     def _pieces(self, texts: tf.Tensor) -> Pieces:
-        preprocessor = self.preprocessor
+        preprocessor: Any = self.preprocessor
         return cut_pieces(
             preprocessor.tokenizer,
             texts,
@@ -303,7 +303,8 @@ class SequenceTagger(TextTask):
         )
 
     def _encode(self, pieces: Pieces) -> dict[str, tf.RaggedTensor]:
-        return self.preprocessor.pack_tokens(pieces.by_window(pieces.token_ids.flat_values))
+        preprocessor: Any = self.preprocessor
+        return preprocessor.pack_tokens(pieces.by_window(pieces.token_ids.flat_values))
 
     def _span_loss(self, targets: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
         """Mean over the labels; targets ``(batch, spans, 3)`` int32, filled up with -1."""
