@@ -12,6 +12,9 @@ import tensorflow as tf
 from bert_tf.pretraining.example_files import FEATURES, example_files, read_description
 from bert_tf.pretraining.masking import Masker
 
+_BATCHES_SORTED = 50
+"""Batches among which texts of like length are put together."""
+
 
 class PretrainingBatches:
     """Masked batches of one size, epoch by epoch; every epoch has its own order and its own masks.
@@ -24,6 +27,8 @@ class PretrainingBatches:
         shuffle: ``False`` keeps the order of the files, for evaluation.
         shuffle_buffer: examples held in memory for shuffling.
         segment_ids: whether the backbone takes them.
+        length_bucketing: texts of like length come into one batch, which is padded to its longest.
+        vector_size: dimensions of the examples' document vectors, if they are to be learned.
     """
 
     def __init__(
@@ -36,6 +41,8 @@ class PretrainingBatches:
         shuffle: bool = True,
         shuffle_buffer: int = 100_000,
         segment_ids: bool = True,
+        length_bucketing: bool = False,
+        vector_size: int = 0,
     ) -> None:
         description = read_description(folder)
         assert description is not None
@@ -46,6 +53,10 @@ class PretrainingBatches:
         self.shuffle = shuffle
         self.shuffle_buffer = shuffle_buffer
         self.segment_ids = segment_ids
+        self.length_bucketing = length_bucketing
+        self.features = dict(FEATURES)
+        if vector_size:
+            self.features["document_vector"] = tf.io.FixedLenFeature([vector_size], tf.float32)
         self.examples = description.examples
         self.tokens = description.tokens
         self.steps_per_epoch = math.ceil(self.examples / batch_size)
@@ -59,7 +70,8 @@ class PretrainingBatches:
 
         Features are ``token_ids``, ``padding_mask``, ``segment_ids`` ``(batch, seq_len)`` and ``mask_positions``
         ``(batch, most_masked)``, int32. Targets ``(batch, most_masked + 1)`` int32 are the masked tokens' ids, then the
-        pair's label. The last batch is filled up with rows of weight 0.
+        pair's label. The last batch is filled up with rows of weight 0. With document vectors targets are a dict of
+        these as ``tokens``, and ``vector`` ``(batch, vector_size)`` float32.
 
         Args:
             epoch: from 0.
@@ -72,15 +84,27 @@ class PretrainingBatches:
         if self.shuffle:
             buffer = min(self.shuffle_buffer, self.examples)
             dataset = dataset.shuffle(buffer, seed=self.seed + epoch, reshuffle_each_iteration=False)
+        if self.length_bucketing:
+            sort = lambda number, records: self._sort(epoch, number, records)  # noqa: E731
+            dataset = dataset.batch(_BATCHES_SORTED * self.batch_size).enumerate().map(sort).unbatch()
         dataset = dataset.batch(self.batch_size).enumerate().skip(skip)
         mask = lambda number, records: self._make(epoch, number, records)  # noqa: E731  (tf.data wants a function)
         return dataset.map(mask, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(4)
+
+    def _sort(self, epoch: int, number: tf.Tensor, records: tf.Tensor) -> tf.Tensor:
+        """Records of some batches, sorted by their size and cut into batches; these in a random order."""
+        records = tf.gather(records, tf.argsort(tf.strings.length(records), stable=True))
+        whole = tf.size(records) // self.batch_size * self.batch_size
+        batches = tf.reshape(records[:whole], [-1, self.batch_size])
+        seed = tf.stack([self.seed * 1009 + epoch, tf.cast(number, tf.int32)])
+        batches = tf.gather(batches, tf.argsort(tf.random.stateless_uniform([tf.shape(batches)[0]], seed)))
+        return tf.concat([tf.reshape(batches, [-1]), records[whole:]], 0)
 
     def _make(self, epoch: int, number: tf.Tensor, records: tf.Tensor) -> tuple[Any, ...]:
         missing = self.batch_size - tf.size(records)
         weights = tf.concat([tf.ones_like(records, tf.float32), tf.zeros([missing], tf.float32)], 0)
         records = tf.concat([records, tf.fill([missing], records[0])], 0)
-        parsed = tf.io.parse_example(records, FEATURES)
+        parsed = tf.io.parse_example(records, self.features)
 
         lengths = tf.cast(parsed["token_ids"].row_lengths(), tf.int32)
         longest = tf.minimum(-(-tf.reduce_max(lengths) // 8) * 8, self.masker.sequence_length)
@@ -96,4 +120,7 @@ class PretrainingBatches:
             features["segment_ids"] = padding_mask - tf.sequence_mask(first, longest, tf.int32)
         features = {name: tf.ensure_shape(value, [self.batch_size, None]) for name, value in features.items()}
         labels = tf.cast(parsed["pair_label"], tf.int32)[:, None]
-        return features, tf.concat([targets, labels], 1), tf.ensure_shape(weights, [self.batch_size])
+        targets = tf.concat([targets, labels], 1)
+        if "document_vector" in parsed:
+            targets = {"tokens": targets, "vector": parsed["document_vector"]}
+        return features, targets, tf.ensure_shape(weights, [self.batch_size])
