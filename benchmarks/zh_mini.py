@@ -26,7 +26,7 @@ from bert_tf.config import DataConfig, ExperimentConfig, load, merge, validate
 
 REPOSITORY = Path(__file__).parents[1]
 CONFIG = REPOSITORY / "configs" / "demo_zh_reviews.yaml"
-PRETRAINING = REPOSITORY / "configs" / "pretrain_zh_mini.yaml"
+PRETRAINING = [REPOSITORY / "configs" / f"{name}.yaml" for name in ("pretrain_zh_mini_start", "pretrain_zh_mini")]
 
 
 def write_splits(folder: Path) -> dict[str, str]:
@@ -80,21 +80,26 @@ def table(results: dict[str, list[dict[str, Any]]], tfidf: float) -> str:
 
 
 def check_corpus() -> None:
-    """Counts the held-out texts of the demo in the corpus, before and after the exclusion."""
+    """Counts the held-out texts of the demo in the corpora, before and after the exclusion."""
     from bert_tf.pretraining.config import PretrainingConfig
     from bert_tf.pretraining.exclusion import Exclusion, held_out_texts, normalise
     from bert_tf.pretraining.experiment import corpus_texts
 
-    config = load(PRETRAINING, PretrainingConfig)
     held_out = list(held_out_texts(CONFIG))
     exclusion = Exclusion(held_out)
-    exact = {normalise(text) for text in held_out}
-    everything = config.model_copy(update={"exclude_splits_of": []})
-    for title, used in (("as it is", everything), ("without the held-out texts", config)):
-        texts = list(corpus_texts(used, held_out=False))
-        same = sum(normalise(line) in exact for text in texts for line in text.split("\n"))
-        near = sum(exclusion.matches(text) for text in texts)
-        print(f"corpus {title}: {len(texts):,} documents, {same} equal to a held-out text, {near} nearly", flush=True)
+    exact = {normalise(text) for text in held_out} - {""}  # punctuation alone is nobody's text
+    print(f"{len(held_out):,} validation and test texts")
+    print("| corpus | | documents | characters | equal to a held-out text | nearly equal |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for file in PRETRAINING:
+        config = load(file, PretrainingConfig)
+        for title, excluded in (("as it is", []), ("as it is used", config.exclude_splits_of)):
+            used = config.model_copy(update={"exclude_splits_of": excluded, "validation_ratio": 0.0})
+            texts = list(corpus_texts(used, held_out=False))
+            equal = sum(any(normalise(line) in exact for line in text.split("\n")) for text in texts)
+            near = sum(any(map(exclusion.matches, {text, *text.split("\n")})) for text in texts)
+            size = sum(map(len, texts))
+            print(f"| {file.stem} | {title} | {len(texts):,} | {size:,} | {equal:,} | {near:,} |", flush=True)
 
 
 def main() -> None:
