@@ -5,8 +5,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+BEAM := .venv-beam
 
-.PHONY: demo test venv lint types pytest lock clean
+.PHONY: demo test venv lint types pytest beam lock clean
 
 demo: venv
 	$(BIN)/python -m bert_tf.demo
@@ -35,10 +36,23 @@ types: venv
 pytest: venv
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+# Apache Beam asks for older packages than the rest takes, and so has an environment of its own.
+beam:
+	$(PYTHON) -m venv $(BEAM)
+	$(BEAM)/bin/python -m pip install --quiet --upgrade pip
+	$(BEAM)/bin/python -m pip install --quiet -c requirements-beam.lock -e '.[beam,dev]'
+	$(BEAM)/bin/python -m pytest tests/pretraining/test_corpus_beam.py
+
+COMPILE = $(BIN)/pip-compile --quiet --strip-extras --no-header --annotation-style=line --no-emit-index-url \
+	  --no-emit-find-links --no-emit-trusted-host
+TESTED = The versions that were tested together: pip install -c
+
 lock: venv
 	$(BIN)/python -m pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --extra all --strip-extras --no-header --annotation-style=line --no-emit-index-url \
-	  --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock setup.py
+	$(COMPILE) --extra all --output-file requirements.lock setup.py
+	$(COMPILE) --extra beam,dev --output-file requirements-beam.lock setup.py
+	sed -i "1i # $(TESTED) requirements.lock -e '.[all]'\n# Regenerate with: make lock" requirements.lock
+	sed -i "1i # $(TESTED) requirements-beam.lock -e '.[beam]'\n# Regenerate with: make lock" requirements-beam.lock
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BEAM) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

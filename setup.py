@@ -53,6 +53,8 @@ EXTRAS = {
     ],
 }
 EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
+# Not in "all", as it asks for older packages than the rest takes: requirements-beam.lock has its versions.
+EXTRAS["beam"] = ["apache-beam>=2.77,<3"]
 
 setup(
     name="bert-tf",

@@ -7,6 +7,7 @@ output, so that the files equal those of the local path.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -53,8 +54,12 @@ def prepare_with_beam(
         UserError: Beam does not know the runner or a flag, or a worker met an error that the user can put right.
     """
     options = _options(config.runner, flags)
+    logging.getLogger("apache_beam.runners.common").addFilter(_is_no_user_error)
     try:
         pipeline = beam.Pipeline(options=options)
+    except (ValueError, ImportError) as error:  # an unknown runner, or one whose packages are not installed
+        raise UserError(f"--runner {config.runner}: {' '.join(str(error).split())}") from None
+    try:
         _build(pipeline, config, sources, vocabulary, folder)
         state = pipeline.run().wait_until_finish()
     except Exception as error:
@@ -96,13 +101,14 @@ def _build(
         | "any document, any worker" >> beam.Reshuffle()
         | "clean" >> beam.FlatMap(_clean, config, first_of_data).with_outputs(_COUNTS, main="documents")
     )
-    unique = (
-        cleaned.documents
-        | "by text" >> beam.Map(lambda item: (fingerprint(item[1]), item))
-        | "equal texts" >> beam.GroupByKey()
-        | "first of equal ones"
-        >> beam.FlatMap(_first_of_equal, config, first_of_data).with_outputs(_COUNTS, main="documents")
-    )
+    by_text = cleaned.documents | "by text" >> beam.Map(_by_text, first_of_data)
+    if config.deduplication.exact:
+        # Combined, not grouped: a text that stands there a million times is not sent to one place as often.
+        equal = by_text | "first of equal ones" >> beam.CombinePerKey(_first_and_count)
+        unique = equal | "count" >> beam.FlatMap(_count_equal, first_of_data).with_outputs(_COUNTS, main="documents")
+    else:
+        equal = by_text | "equal ones" >> beam.GroupByKey()
+        unique = equal | "exclude" >> beam.FlatMap(_exclude, first_of_data).with_outputs(_COUNTS, main="documents")
     matches = pipeline | "no matches" >> beam.Create([])
     if config.deduplication.near:
         finder = NearDuplicateFinder(config.deduplication)
@@ -157,20 +163,43 @@ def _clean(
         yield key, document.text
 
 
-def _first_of_equal(
-    group: tuple[bytes, Iterable[tuple[PlainKey, str]]], config: PreparationConfig, first_of_data: int
+def _by_text(item: tuple[PlainKey, str], first_of_data: int) -> tuple[bytes, tuple[PlainKey, str, int]]:
+    """The document under its text, with a count that is 1 if it is of the data."""
+    key, text = item
+    return fingerprint(text), (key, text, int(key[0] >= first_of_data))
+
+
+def _first_and_count(items: Iterable[tuple[PlainKey, str, int]]) -> tuple[PlainKey, str, int] | None:
+    """The first of documents with an equal text, and their count; can be applied to its own results."""
+    first, count = None, 0
+    for item in items:
+        if item is not None:  # the result for no documents
+            first = item if first is None else min(first, item)
+            count += item[2]
+    return None if first is None else (first[0], first[1], count)
+
+
+def _count_equal(
+    group: tuple[bytes, tuple[PlainKey, str, int]], first_of_data: int
 ) -> Iterator[tuple[PlainKey, str] | TaggedOutput]:
-    items = sorted(group[1])
-    excluded = [item for item in items if item[0][0] < first_of_data]
-    of_data = items[len(excluded) :]
-    if excluded:
-        yield excluded[0]
-        yield TaggedOutput(_COUNTS, ("dropped/excluded", len(of_data)))
-    elif config.deduplication.exact:
-        yield of_data[0]
-        yield TaggedOutput(_COUNTS, ("dropped/exact_duplicates", len(of_data) - 1))
+    key, text, count = group[1]
+    yield key, text
+    if key[0] < first_of_data:
+        yield TaggedOutput(_COUNTS, ("dropped/excluded", count))
     else:
-        yield from of_data
+        yield TaggedOutput(_COUNTS, ("dropped/exact_duplicates", count - 1))
+
+
+def _exclude(
+    group: tuple[bytes, Iterable[tuple[PlainKey, str, int]]], first_of_data: int
+) -> Iterator[tuple[PlainKey, str] | TaggedOutput]:
+    """All documents with an equal text, unless one is excluded: then that one only."""
+    items = sorted(group[1])
+    if items[0][0][0] >= first_of_data:
+        yield from ((key, text) for key, text, _ in items)
+    else:
+        yield items[0][:2]
+        yield TaggedOutput(_COUNTS, ("dropped/excluded", sum(count for _, _, count in items)))
 
 
 def _buckets(
@@ -224,6 +253,11 @@ def _write(
 def _write_counts(counts: dict[str, int], path: str) -> None:
     with tf.io.gfile.GFile(path, "w") as file:
         file.write(json.dumps(counts))
+
+
+def _is_no_user_error(record: logging.LogRecord) -> bool:
+    """Whether Beam is to log an error with its traceback: one that the user can put right is told in one line."""
+    return not (record.exc_info and isinstance(record.exc_info[1], UserError))
 
 
 def _as_user_error(error: BaseException) -> BaseException:

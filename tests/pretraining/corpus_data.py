@@ -71,9 +71,9 @@ def write_corpus(folder: Path) -> dict[str, Any]:
     }
 
 
-def preparation(corpus: dict[str, Any], output: Path, **changes: Any) -> PreparationConfig:
-    """The config of the corpus with changes."""
-    return PreparationConfig(**{**corpus["config"], "output": str(output), **changes})
+def preparation(raw: dict[str, Any], output: Path, **changes: Any) -> PreparationConfig:
+    """The config of a corpus of :func:`write_corpus`, with changes."""
+    return PreparationConfig(**{**raw["config"], "output": str(output), **changes})
 
 
 def files(folder: Path) -> dict[str, bytes]:

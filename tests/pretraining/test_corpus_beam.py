@@ -48,7 +48,7 @@ def test_flags_and_mistakes(corpus: dict[str, Any], tmp_path: Path) -> None:
         prepare_corpus(preparation(corpus, tmp_path / "y", runner="DirectRunner"), ["--lenght", "3"])
     broken = tmp_path / "broken.jsonl"
     broken.write_text('{"text": "a good book and a good film"}\n{"text": \n')
-    with pytest.raises(UserError, match=r"broken\.jsonl line 2 column 10: not valid JSON"):
+    with pytest.raises(UserError, match=r"broken\.jsonl line 2 column 9: not valid JSON"):
         prepare_corpus(preparation(corpus, tmp_path / "y", data=str(broken), runner="DirectRunner"))
     with pytest.raises(UserError, match="--runner Nonsense"):
         prepare_corpus(preparation(corpus, tmp_path / "y", runner="Nonsense"))
