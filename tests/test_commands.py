@@ -196,7 +196,7 @@ def test_ctrl_c_leaves_a_resumable_run(tmp_path: Path, toy_data: dict[str, Path]
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=240)
     assert process.returncode == 130
     assert "--resume" in errors
 

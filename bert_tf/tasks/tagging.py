@@ -209,7 +209,7 @@ class SequenceTagger(TextTask):
             return features, targets.to_tensor(-1, shape=tf.shape(features["token_ids"]))
         most = tf.reduce_max(tf.concat([targets.row_lengths(), [1]], 0))
         most = -(-most // multiple_of) * multiple_of
-        return features, targets.to_tensor(-1, shape=[None, most, 3])
+        return features, targets.to_tensor(-1, shape=tf.stack([targets.nrows(), most, 3]))
 
     def loss_per_example(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         outputs = tf.cast(outputs, tf.float32)

