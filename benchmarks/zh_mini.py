@@ -26,7 +26,7 @@ from bert_tf.config import DataConfig, ExperimentConfig, load, merge, validate
 
 REPOSITORY = Path(__file__).parents[1]
 CONFIG = REPOSITORY / "configs" / "demo_zh_reviews.yaml"
-PRETRAINING = [REPOSITORY / "configs" / f"{name}.yaml" for name in ("pretrain_zh_mini_start", "pretrain_zh_mini")]
+PRETRAINING = [REPOSITORY / "configs" / f"{name}.yaml" for name in ("pretrain_zh_mini", "pretrain_zh_reviews")]
 
 
 def write_splits(folder: Path) -> dict[str, str]:

@@ -48,6 +48,11 @@ def main(argv: Sequence[str]) -> None:
         print(
             "The model is a small BERT that starts from random weights: it has read no other text than these reviews."
         )
+    elif config.backbone == "zh_mini":
+        print(
+            "zh_mini is a small Chinese BERT that ships with this package. It was pre-trained, without labels, on such "
+            "reviews and on news; the texts that it is scored on below were left out."
+        )
     # A demo always shows the whole chain, so an earlier demo's run makes way.
     shutil.rmtree(config.output, ignore_errors=True)
     run_experiment(config)
@@ -76,7 +81,7 @@ def main(argv: Sequence[str]) -> None:
         f"""\
 ask the run            .venv/bin/python -m bert_tf.predict --run {config.output} --text "物流很快，质量也好"
 serve it               .venv/bin/python -m bert_tf.serve --model_name {EXPORTED.name} --model_base_path {EXPORTED}
-train on your own data .venv/bin/python -m bert_tf.train --backbone scratch:mini --data.train yours.tsv \\
+train on your own data .venv/bin/python -m bert_tf.train --backbone zh_mini --data.train yours.tsv \\
                            --data.split 0.8 0.1 0.1 --output runs/yours
 a stronger backbone    --backbone bert_base_zh   (downloads 400 MB)"""
     )
