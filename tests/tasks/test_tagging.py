@@ -85,6 +85,8 @@ def test_learns_saves_and_serves(trained: SequenceTagger, tmp_path: Path) -> Non
     assert (again.labels, again.decoder, again.scheme) == (trained.labels, trained.decoder, trained.scheme)
     assert entities(again, LONG) == [found]
 
+    if trained.decoder == "softmax":  # its graph is a part of the other's
+        return
     version, difference = export_saved_model(again, tmp_path / "names", texts=[{"text": LONG}, {"text": "李鹏"}])
     assert difference < 1e-4
     served = tf.saved_model.load(str(version)).signatures["serving_default"](text=tf.constant([LONG, "无"]))
