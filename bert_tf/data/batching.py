@@ -142,6 +142,7 @@ class TrainingBatches:
 
     def _count_windows(self) -> int:
         encoder = self.rows.encoder
+        self.rows.count()  # what is wrong with a record is said here: tf.data would hide it in an error of its own
         rows = _rows_dataset(lambda: iter(self.rows), encoder.training_specs(), encoder.target_signature)
         chunks = rows.map(encoder.encode_training)
         return sum(int(_row_count(encoded)) for encoded, _ in chunks)

@@ -143,6 +143,8 @@ def test_a_tag_that_does_not_fit_names_file_and_line(tmp_path: Path) -> None:
         f"{tmp_path}/train.conll line 5: I-LOC continues what no B-LOC has begun (IOB2). Put it right, or pass "
         "--head.scheme iob1 to read it as a beginning."
     )
+    with pytest.raises(UserError, match="train.conll line 5: "):
+        TrainingBatches(LabelledRows(data, task), 2, seed=1)
     lenient = tagger(data, scheme="iob1")
     assert [lenient.target(row) for row in data] == [[[0, 7, 1]], [[3, 11, 0]]]
 
