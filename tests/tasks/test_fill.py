@@ -49,7 +49,7 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
         scratch={"vocabulary_size": 200},
         corpus={"objective": "mlm", "packing": False, "shards": 1},
         masking={"rate": 0.3},
-        training={"epochs": 4, "batch_size": 40, "learning_rate": 3e-3, "tensorboard": False},
+        training={"epochs": 8, "batch_size": 40, "learning_rate": 3e-3, "tensorboard": False},
     )
     return run_pretraining(config)
 
@@ -147,9 +147,12 @@ def test_export_answers_what_predict_answers(
 
 
 def test_a_backbone_that_carries_the_head_fills(pretrained: RunDirectory, capsys: pytest.CaptureFixture[str]) -> None:
-    predict(["--backbone", str(pretrained.model), "--text", "big ships [MASK] oceans", "--head.top_k", "1"])
-    (candidates,) = json.loads(capsys.readouterr().out)["prediction"]["masks"]
-    assert [candidate["token"] for candidate in candidates] == ["cross"]
+    text = ["--text", "big ships [MASK] oceans"]
+    predict(["--run", str(pretrained.path), *text, "--top_k", "3"])
+    expected = json.loads(capsys.readouterr().out)["prediction"]["masks"]
+    predict(["--backbone", str(pretrained.model), *text, "--head.top_k", "3"])
+    assert json.loads(capsys.readouterr().out)["prediction"]["masks"] == expected
+    assert expected[0][0]["token"] == "cross"
 
 
 def test_a_saved_filler_loads_again(filler: MaskedTokenFiller, tmp_path: Path) -> None:
