@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from bert_tf.config import Config, merge, read_yaml, validate
 from bert_tf.errors import UserError
 
 logger = logging.getLogger("bert_tf")
@@ -78,6 +79,33 @@ def config_values(arguments: argparse.Namespace, schema: type[BaseModel]) -> dic
             section = section.setdefault(parent, {})
         section[leaf] = value
     return values
+
+
+def read_config(arguments: argparse.Namespace, schema: type[Config]) -> Config:
+    """Returns the config of ``--config FILE`` with the flags laid over it.
+
+    Raises:
+        UserError: the file cannot be read, or a value in it or a flag is wrong.
+    """
+    values, lines = read_yaml(arguments.config) if arguments.config else ({}, {})
+    given = {name for name, value in vars(arguments).items() if value is not None}
+    return validate(
+        schema,
+        merge(values, config_values(arguments, schema)),
+        file=arguments.config,
+        lines={key: line for key, line in lines.items() if key not in given},
+    )
+
+
+def positive(text: str) -> int:
+    """Type of a flag that counts something: an integer of 1 or more."""
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}") from None
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    return number
 
 
 def _leaves(schema: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:

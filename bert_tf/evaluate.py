@@ -10,7 +10,6 @@ from pydantic import Field
 
 from bert_tf import command_line
 from bert_tf.atomic_file import open_atomically, write_atomically
-from bert_tf.errors import UserError
 from bert_tf.model_flags import HeadFlags, add_model_flags, open_model
 
 EXAMPLES = """\
@@ -34,7 +33,7 @@ def main(argv: Sequence[str]) -> None:
     add_model_flags(parser, task="embedding")
     parser.add_argument("--data", nargs="+", metavar="SPEC", help="labelled data [the run's test data]")
     parser.add_argument("--baselines", action="store_true", help="also score simple models trained on the same data")
-    parser.add_argument("--batch_size", type=int, metavar="N", help="largest batch [the run's]")
+    parser.add_argument("--batch_size", type=command_line.positive, metavar="N", help="largest batch [the run's]")
     parser.add_argument(
         "--data.on_unknown_label",
         dest="on_unknown_label",
@@ -44,8 +43,6 @@ def main(argv: Sequence[str]) -> None:
     command_line.add_config_flags(parser, Flags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
-    if arguments.batch_size is not None and arguments.batch_size < 1:
-        raise UserError(f"--batch_size must be at least 1, not {arguments.batch_size}.")
 
     from bert_tf.evaluation import report
     from bert_tf.evaluation.run_evaluation import evaluate_run

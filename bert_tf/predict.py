@@ -45,16 +45,14 @@ def main(argv: Sequence[str]) -> None:
     for name, help_text in INPUTS.items():
         parser.add_argument(f"--{name}", nargs="+" if name == "choices" else None, help=help_text)
     parser.add_argument("--output", metavar="FILE", help="JSONL file [stdout]; written whole or not at all")
-    parser.add_argument("--batch_size", type=int, metavar="N", help="largest batch [the run's]")
-    parser.add_argument("--top_k", type=int, metavar="N", help="answers of each mask, in tasks that give several")
+    parser.add_argument("--batch_size", type=command_line.positive, metavar="N", help="largest batch [the run's]")
+    parser.add_argument("--top_k", type=command_line.positive, metavar="N", help="answers, in tasks that give several")
     command_line.add_config_flags(parser, Flags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
     given = {name: getattr(arguments, name) for name in INPUTS if getattr(arguments, name) is not None}
     if bool(arguments.data) == bool(given):
         raise UserError("Give either --data, or one record, such as --text.")
-    if arguments.batch_size is not None and arguments.batch_size < 1:
-        raise UserError(f"--batch_size must be at least 1, not {arguments.batch_size}.")
 
     from tqdm import tqdm
 
@@ -68,8 +66,6 @@ def main(argv: Sequence[str]) -> None:
     if arguments.top_k is not None:
         if not hasattr(task, "top_k"):
             raise UserError(f"--top_k: the task {config.task} gives one answer only.")
-        if arguments.top_k < 1:
-            raise UserError(f"--top_k must be at least 1, not {arguments.top_k}.")
         task.top_k = arguments.top_k
     if arguments.data:
         columns = command_line.config_values(arguments, Flags).get("columns", {})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bert_tf import command_line
-from bert_tf.config import merge, read_yaml, validate
 from bert_tf.pretraining.corpus_config import PreparationConfig
 
 EXAMPLES = """\
@@ -26,15 +25,7 @@ def main(argv: Sequence[str]) -> None:
     arguments, beam_flags = parser.parse_known_args(argv)
     command_line.start_logging(arguments.quiet)
 
-    values, lines = read_yaml(arguments.config) if arguments.config else ({}, {})
-    flags = command_line.config_values(arguments, PreparationConfig)
-    given = {name for name, value in vars(arguments).items() if value is not None}
-    config = validate(
-        PreparationConfig,
-        merge(values, flags),
-        file=arguments.config,
-        lines={key: line for key, line in lines.items() if key not in given},
-    )
+    config = command_line.read_config(arguments, PreparationConfig)
     if beam_flags and config.runner == "local":
         parser.error(f"unrecognized arguments: {' '.join(beam_flags)}")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bert_tf import command_line
-from bert_tf.config import merge, read_yaml, validate
 from bert_tf.pretraining.config import PretrainingConfig
 
 EXAMPLES = """\
@@ -26,15 +25,7 @@ def main(argv: Sequence[str]) -> None:
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
 
-    values, lines = read_yaml(arguments.config) if arguments.config else ({}, {})
-    flags = command_line.config_values(arguments, PretrainingConfig)
-    given = {name for name, value in vars(arguments).items() if value is not None}
-    config = validate(
-        PretrainingConfig,
-        merge(values, flags),
-        file=arguments.config,
-        lines={key: line for key, line in lines.items() if key not in given},
-    )
+    config = command_line.read_config(arguments, PretrainingConfig)
 
     from bert_tf.pretraining.experiment import run_pretraining  # TensorFlow loads only once the flags are right
 

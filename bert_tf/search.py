@@ -31,15 +31,12 @@ def main(argv: Sequence[str]) -> None:
     add_model_flags(parser, task="embedding")
     parser.add_argument("--data", nargs="+", required=True, metavar="SPEC", help="the corpus")
     parser.add_argument("--query", nargs="+", required=True, metavar="TEXT", help="what to look for")
-    parser.add_argument("--top_k", type=int, default=5, metavar="N", help="hits of each query [5]")
+    parser.add_argument("--top_k", type=command_line.positive, default=5, metavar="N", help="hits of each query [5]")
     parser.add_argument("--index", metavar="FILE", help=".npy file for the corpus' vectors: written once, then read")
-    parser.add_argument("--batch_size", type=int, metavar="N", help="largest batch [the run's]")
+    parser.add_argument("--batch_size", type=command_line.positive, metavar="N", help="largest batch [the run's]")
     command_line.add_config_flags(parser, Flags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
-    for name in ("top_k", "batch_size"):
-        if (value := getattr(arguments, name)) is not None and value < 1:
-            raise UserError(f"--{name} must be at least 1, not {value}.")
 
     from itertools import islice
 

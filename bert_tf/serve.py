@@ -26,7 +26,9 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--port", type=int, default=8500, metavar="N", help="gRPC port, 0: a free one [8500]")
     parser.add_argument("--rest_api_port", type=int, default=8501, metavar="N", help="REST port, 0: a free one [8501]")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on [127.0.0.1]")
-    parser.add_argument("--versions_kept", type=int, default=1, metavar="N", help="newest versions served [1]")
+    parser.add_argument(
+        "--versions_kept", type=command_line.positive, default=1, metavar="N", help="newest versions served [1]"
+    )
     parser.add_argument(
         "--file_system_poll_wait_seconds", type=float, default=1.0, metavar="S", help="look for new versions [1]"
     )
@@ -37,8 +39,6 @@ def main(argv: Sequence[str]) -> None:
     for flag in ("port", "rest_api_port"):
         if not 0 <= getattr(arguments, flag) < 2**16:
             raise UserError(f"--{flag} must be from 0 to 65535, not {getattr(arguments, flag)}.")
-    if arguments.versions_kept < 1:
-        raise UserError(f"--versions_kept must be at least 1, not {arguments.versions_kept}.")
 
     from bert_tf.server import ModelServer
     from bert_tf.server.model_config import ServedModel, read_model_config

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bert_tf import command_line
-from bert_tf.config import ExperimentConfig, merge, read_yaml, validate
+from bert_tf.config import ExperimentConfig
 
 EXAMPLES = """\
   python -m bert_tf.train --task classification --backbone bert_base_zh --data.train train.tsv \\
@@ -24,15 +24,7 @@ def main(argv: Sequence[str]) -> None:
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
 
-    values, lines = read_yaml(arguments.config) if arguments.config else ({}, {})
-    flags = command_line.config_values(arguments, ExperimentConfig)
-    given = {name for name, value in vars(arguments).items() if value is not None}
-    config = validate(
-        ExperimentConfig,
-        merge(values, flags),
-        file=arguments.config,
-        lines={key: line for key, line in lines.items() if key not in given},
-    )
+    config = command_line.read_config(arguments, ExperimentConfig)
 
     from bert_tf.training.experiment import run_experiment  # TensorFlow loads only once the flags are right
 

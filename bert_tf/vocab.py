@@ -27,13 +27,19 @@ def main(argv: Sequence[str]) -> None:
         command="vocab", description="Learn a WordPiece vocabulary.", examples=EXAMPLES
     )
     parser.add_argument("--data", nargs="+", required=True, metavar="SPEC", help="data specs; the column text is read")
-    parser.add_argument("--size", type=int, default=21128, metavar="N", help="largest number of tokens [21128]")
+    parser.add_argument(
+        "--size", type=command_line.positive, default=21128, metavar="N", help="largest number of tokens [21128]"
+    )
     parser.add_argument("--output", required=True, metavar="FILE", help="vocab.txt to write")
     parser.add_argument(
         "--lowercase", choices=["true", "false"], default="true", help="lower-case, strip accents [true]"
     )
     parser.add_argument(
-        "--min_frequency", type=int, default=2, metavar="N", help="pieces are joined that often at least [2]"
+        "--min_frequency",
+        type=command_line.positive,
+        default=2,
+        metavar="N",
+        help="pieces are joined that often at least [2]",
     )
     parser.add_argument(
         "--reserved_tokens", nargs="+", default=[], metavar="TOKEN", help="further tokens, after [PAD] … [MASK]"
@@ -42,8 +48,6 @@ def main(argv: Sequence[str]) -> None:
     command_line.add_config_flags(parser, Flags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
-    if arguments.min_frequency < 1:
-        raise UserError(f"--min_frequency must be at least 1, not {arguments.min_frequency}.")
 
     from bert_tf.data.sources import open_records
     from bert_tf.evaluation.report import table

@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--multi_label", action="store_true", help="any number of labels may be true")
     parser.add_argument("--entailment", metavar="LABEL", help="the model's label for it [found by its spelling]")
     parser.add_argument("--contradiction", metavar="LABEL", help="the model's label for it [found by its spelling]")
-    parser.add_argument("--batch_size", type=int, metavar="N", help="largest batch of pairs [the run's]")
+    parser.add_argument("--batch_size", type=command_line.positive, metavar="N", help="largest batch of pairs")
     command_line.add_config_flags(parser, Flags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
@@ -45,8 +45,6 @@ def main(argv: Sequence[str]) -> None:
         raise UserError(f"--template {arguments.template!r}: it needs {{}} where the label goes.")
     if len(set(arguments.labels)) < len(arguments.labels) or (len(arguments.labels) < 2 and not arguments.multi_label):
         raise UserError("--labels: give two different labels at least (one is enough with --multi_label).")
-    if arguments.batch_size is not None and arguments.batch_size < 1:
-        raise UserError(f"--batch_size must be at least 1, not {arguments.batch_size}.")
 
     from bert_tf.data.records import Records, Row
     from bert_tf.data.sources import open_records

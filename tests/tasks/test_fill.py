@@ -166,7 +166,7 @@ def test_mistakes_are_named(pretrained: RunDirectory, filler: MaskedTokenFiller)
     run = str(pretrained.path)
     with pytest.raises(UserError, match=r"--text line 1: the text has no \[MASK\] to fill: 'red'"):
         predict(["--run", run, "--text", "red"])
-    with pytest.raises(UserError, match="--top_k must be at least 1"):
+    with pytest.raises(UserError, match="--top_k: must be at least 1, not 0"):
         predict(["--run", run, "--text", "[MASK]", "--top_k", "0"])
     with pytest.raises(UserError, match="Give either --run DIR, or --backbone SPEC"):
         predict(["--text", "[MASK]"])
