@@ -44,14 +44,16 @@ def classification_metrics(
         "mcc": float(metrics.matthews_corrcoef(targets, predicted)),
         "loss": float(-np.log(np.maximum(true_probability, 1e-30)).mean()),
         "examples": len(targets),
-        "per_label": {
-            label: {
-                "precision": float(precision[i]),
-                "recall": float(recall[i]),
-                "f1": float(f1[i]),
-                "support": int(support[i]),
-            }
-            for i, label in enumerate(labels)
-        },
+        "per_label": per_label(labels, precision, recall, f1, support),
         "confusion_matrix": metrics.confusion_matrix(targets, predicted, labels=classes).tolist(),
+    }
+
+
+def per_label(
+    labels: Sequence[str], precision: np.ndarray, recall: np.ndarray, f1: np.ndarray, support: np.ndarray
+) -> dict[str, dict[str, float]]:
+    """The scores of each label ``(labels,)`` by its name."""
+    return {
+        label: {"precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
+        for label, p, r, f, n in zip(labels, precision, recall, f1, support, strict=True)
     }

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn import metrics
 
+from bert_tf.evaluation.classification_metrics import per_label
+
 
 def multi_label_metrics(
     targets: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray, labels: Sequence[str]
@@ -43,13 +45,5 @@ def multi_label_metrics(
         "hamming_loss": float(np.mean(targets != predicted)),
         "loss": float(-np.log(np.maximum(truth, 1e-7)).mean()),
         "examples": len(targets),
-        "per_label": {
-            label: {
-                "precision": float(precision[i]),
-                "recall": float(recall[i]),
-                "f1": float(f1[i]),
-                "support": int(support[i]),
-            }
-            for i, label in enumerate(labels)
-        },
+        "per_label": per_label(labels, precision, recall, f1, support),
     }

@@ -35,11 +35,16 @@ def pool(backbone: keras.Model, inputs: Mapping[str, Any], pooling: Pooling, dty
         states = _last_hidden_states(backbone, 4)(inputs)
         return ops.concatenate([state[:, 0] for state in states], axis=-1) if len(states) > 1 else states[0][:, 0]
     outputs = backbone(inputs)
-    tokens = outputs["sequence_output"] if isinstance(outputs, dict) else outputs
+    tokens = token_vectors(outputs)
     if pooling == "cls":
         return outputs["pooled_output"] if isinstance(outputs, dict) and "pooled_output" in outputs else tokens[:, 0]
     layer = MaskedMean if pooling == "mean" else AttentionPooling
     return layer(dtype=dtype, name="pooling")(tokens, inputs["padding_mask"])
+
+
+def token_vectors(outputs: Any) -> Any:
+    """The vector of each token, ``(batch, seq_len, dim)``, in what an encoder gives: BERT a dict, others a tensor."""
+    return outputs["sequence_output"] if isinstance(outputs, dict) else outputs
 
 
 def _last_hidden_states(backbone: keras.Model, count: int) -> keras.Model:

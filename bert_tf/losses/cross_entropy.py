@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Literal
 
 import tensorflow as tf
 
@@ -66,6 +67,44 @@ def sigmoid_cross_entropy(
         weights = tf.constant(class_weights, tf.float32)
         losses *= targets * weights[:, 1] + (1 - targets) * weights[:, 0]
     return tf.reduce_mean(losses, -1)
+
+
+class SoftmaxLoss:
+    """:func:`softmax_cross_entropy` with its options, as the tasks that answer one label keep them in their config.
+
+    Args:
+        label_smoothing: see :func:`softmax_cross_entropy`, as the next two.
+        focal_gamma: 0 is cross-entropy.
+        class_weights: one factor per label, or ``none``.
+    """
+
+    def __init__(
+        self,
+        label_smoothing: float = 0.0,
+        focal_gamma: float = 0.0,
+        class_weights: Sequence[float] | Literal["none"] = "none",
+    ) -> None:
+        self.label_smoothing = label_smoothing
+        self.focal_gamma = focal_gamma
+        self.class_weights = None if isinstance(class_weights, str) else [float(weight) for weight in class_weights]
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor."""
+        weights = "none" if self.class_weights is None else list(self.class_weights)
+        return {
+            "label_smoothing": self.label_smoothing,
+            "focal_gamma": self.focal_gamma,
+            "class_weights": weights,
+        }
+
+    def __call__(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        return softmax_cross_entropy(
+            targets,
+            logits,
+            label_smoothing=self.label_smoothing,
+            focal_gamma=self.focal_gamma,
+            class_weights=self.class_weights,
+        )
 
 
 def balanced_weights(counts: Sequence[int]) -> list[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +86,12 @@ class PretrainingBatches:
             buffer = min(self.shuffle_buffer, self.examples)
             dataset = dataset.shuffle(buffer, seed=self.seed + epoch, reshuffle_each_iteration=False)
         if self.length_bucketing:
-            sort = lambda number, records: self._sort(epoch, number, records)  # noqa: E731
-            dataset = dataset.batch(_BATCHES_SORTED * self.batch_size).enumerate().map(sort).unbatch()
+            dataset = dataset.batch(_BATCHES_SORTED * self.batch_size).enumerate()
+            dataset = dataset.map(partial(self._sort, epoch)).unbatch()
         dataset = dataset.batch(self.batch_size).enumerate().skip(skip)
-        mask = lambda number, records: self._make(epoch, number, records)  # noqa: E731  (tf.data wants a function)
-        return dataset.map(mask, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(4)
+        return dataset.map(
+            partial(self._make, epoch), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        ).prefetch(4)
 
     def _sort(self, epoch: int, number: tf.Tensor, records: tf.Tensor) -> tf.Tensor:
         """Records of some batches, sorted by their size and cut into batches; these in a random order."""

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from bert_tf.backbones.dropout import set_dropout
 from bert_tf.backbones.loading import LoadedBackbone, load_backbone
 from bert_tf.data.records import Records
 from bert_tf.data.sources import open_records
@@ -78,7 +79,7 @@ def run_pretraining(config: PretrainingConfig, *, resume: bool = False) -> RunDi
         if prepared:
             prepared.check_tokenizer(loaded.tokenizer.get_vocabulary(), loaded.tokenizer.lowercase)
         if recipe.dropout is not None:
-            _set_dropout(loaded.backbone, recipe.dropout)
+            set_dropout(loaded.backbone, recipe.dropout)
         keras.utils.set_random_seed(config.seed)
         preprocessor = TextPreprocessor(loaded.tokenizer, sequence_length=config.sequence_length)
         task = BertPretrainer(
@@ -266,13 +267,6 @@ def corpus_texts(config: PretrainingConfig, *, held_out: bool) -> Iterator[str]:
 def _exclusion(config_files: tuple[str, ...]) -> Exclusion:
     """What evaluation sets keep out of the corpus; the corpus is read several times."""
     return Exclusion(text for file in config_files for text in held_out_texts(file))
-
-
-def _set_dropout(backbone: keras.Model, rate: float) -> None:
-    """Sets the rate of every dropout layer; the backbone's config, which is saved, keeps its own."""
-    for layer in backbone._flatten_layers():
-        if isinstance(layer, keras.layers.Dropout):
-            layer.rate = rate
 
 
 def _open(config: PretrainingConfig, specs: list[str]) -> Records:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from pydantic import BaseModel, ConfigDict, Field
 
 from bert_tf.layers.pooling import Pooling, pool
-from bert_tf.losses.cross_entropy import softmax_cross_entropy
+from bert_tf.losses.cross_entropy import SoftmaxLoss
 from bert_tf.tasks.single_label import SingleLabelTask
 
 
@@ -37,7 +37,7 @@ class TextClassifier(SingleLabelTask):
         pair: whether the model reads ``text_pair`` beside ``text``.
         pooling: which vector stands for the text, see :data:`bert_tf.layers.pooling.Pooling`.
         dropout: share of the pooled features dropped in training.
-        label_smoothing: see :func:`bert_tf.losses.cross_entropy.softmax_cross_entropy`, as the next two.
+        label_smoothing: see :class:`bert_tf.losses.cross_entropy.SoftmaxLoss`, as the next two.
         focal_gamma: 0 is cross-entropy.
         class_weights: one factor per label, or ``none``.
 
@@ -86,9 +86,7 @@ class TextClassifier(SingleLabelTask):
         self.pair = pair
         self.pooling = pooling
         self.dropout_rate = dropout
-        self.label_smoothing = label_smoothing
-        self.focal_gamma = focal_gamma
-        self.class_weights = None if isinstance(class_weights, str) else [float(weight) for weight in class_weights]
+        self.softmax_loss = SoftmaxLoss(label_smoothing, focal_gamma, class_weights)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -97,19 +95,11 @@ class TextClassifier(SingleLabelTask):
             "pair": self.pair,
             "pooling": self.pooling,
             "dropout": self.dropout_rate,
-            "label_smoothing": self.label_smoothing,
-            "focal_gamma": self.focal_gamma,
-            "class_weights": "none" if self.class_weights is None else list(self.class_weights),
+            **self.softmax_loss.get_config(),
         }
 
     def loss_per_example(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-        return softmax_cross_entropy(
-            targets,
-            outputs,
-            label_smoothing=self.label_smoothing,
-            focal_gamma=self.focal_gamma,
-            class_weights=self.class_weights,
-        )
+        return self.softmax_loss(targets, outputs)
 
 
 TASK = TextClassifier

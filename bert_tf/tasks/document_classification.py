@@ -14,7 +14,7 @@ from bert_tf.backbones.loading import LoadedBackbone
 from bert_tf.errors import UserError
 from bert_tf.layers.pooling import Pooling, pool
 from bert_tf.layers.windows import FoldWindows, UnfoldWindows, WindowPooling, window_pooling
-from bert_tf.losses.cross_entropy import softmax_cross_entropy
+from bert_tf.losses.cross_entropy import SoftmaxLoss
 from bert_tf.tasks.single_label import SingleLabelTask
 from bert_tf.tokenization.document_preprocessor import DocumentPreprocessor, Strategy
 
@@ -56,7 +56,7 @@ class DocumentClassifier(SingleLabelTask):
         window_pooling: how the windows become one vector.
         pooling: which vector stands for a window, see :data:`bert_tf.layers.pooling.Pooling`.
         dropout: share of the pooled features dropped in training.
-        label_smoothing: see :func:`bert_tf.losses.cross_entropy.softmax_cross_entropy`, as the next two.
+        label_smoothing: see :class:`bert_tf.losses.cross_entropy.SoftmaxLoss`, as the next two.
         focal_gamma: 0 is cross-entropy.
         class_weights: one factor per label, or ``none``.
     """
@@ -111,9 +111,7 @@ class DocumentClassifier(SingleLabelTask):
         self.window_pooling = window_pooling
         self.pooling = pooling
         self.dropout_rate = dropout
-        self.label_smoothing = label_smoothing
-        self.focal_gamma = focal_gamma
-        self.class_weights = None if isinstance(class_weights, str) else [float(weight) for weight in class_weights]
+        self.softmax_loss = SoftmaxLoss(label_smoothing, focal_gamma, class_weights)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -125,9 +123,7 @@ class DocumentClassifier(SingleLabelTask):
             "window_pooling": self.window_pooling,
             "pooling": self.pooling,
             "dropout": self.dropout_rate,
-            "label_smoothing": self.label_smoothing,
-            "focal_gamma": self.focal_gamma,
-            "class_weights": "none" if self.class_weights is None else list(self.class_weights),
+            **self.softmax_loss.get_config(),
         }
 
     @classmethod
@@ -179,13 +175,7 @@ class DocumentClassifier(SingleLabelTask):
         )
 
     def loss_per_example(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-        return softmax_cross_entropy(
-            targets,
-            outputs,
-            label_smoothing=self.label_smoothing,
-            focal_gamma=self.focal_gamma,
-            class_weights=self.class_weights,
-        )
+        return self.softmax_loss(targets, outputs)
 
 
 def _over_windows(

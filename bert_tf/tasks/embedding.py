@@ -15,7 +15,7 @@ from bert_tf.data.cleaning import hash_of
 from bert_tf.data.records import Records, Row, is_missing
 from bert_tf.errors import UserError
 from bert_tf.evaluation.embedding_metrics import pair_metrics
-from bert_tf.layers.pooling import MaskedMean
+from bert_tf.layers.pooling import MaskedMean, token_vectors
 from bert_tf.layers.text_groups import fold, group, pad_groups, unfold
 from bert_tf.losses.embedding_losses import contrastive_loss, cosent_loss, cosine, first_of_equals, triplet_loss
 from bert_tf.tasks.task import TextTask
@@ -102,8 +102,7 @@ class SentenceEncoder(TextTask):
 
         # === Functional Model ===
         inputs = backbone.input
-        features = backbone(inputs)
-        tokens = features["sequence_output"] if isinstance(features, dict) else features
+        tokens = token_vectors(backbone(inputs))
         pooled = tokens[:, 0] if pooling == "cls" else self.masked_mean(tokens, inputs["padding_mask"])
         super().__init__(inputs=inputs, outputs=self.length_one(pooled), **kwargs)
         self.input_spec = None  # of rank 2, or of rank 3: see call
@@ -252,11 +251,11 @@ TASK = SentenceEncoder
 
 def _score(row: Row) -> float:
     """The number in ``label`` of a pair; NaN if there is none."""
-    value = row.values.get("label")
+    value: Any = row.values.get("label")
     if is_missing(value) or "text_pair" not in row.values:
         return math.nan
     try:
-        return float(value)  # type: ignore[arg-type]
+        return float(value)
     except (TypeError, ValueError):
         raise UserError(
             f"{row.where()}: the label {value!r} is not a number, but the score of a pair is one."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -11,8 +10,7 @@ import numpy as np
 import tensorflow as tf
 from pydantic import BaseModel, ConfigDict, Field
 
-from bert_tf.data.labels import counts_of, label_of
-from bert_tf.data.records import Records, Row
+from bert_tf.data.records import Row
 from bert_tf.evaluation.ordinal_metrics import ordinal_metrics
 from bert_tf.layers.pooling import Pooling, pool
 from bert_tf.tasks.single_label import SingleLabelTask
@@ -126,12 +124,8 @@ class OrdinalClassifier(SingleLabelTask):
         }
 
     @classmethod
-    def learn_from(
-        cls, records: Records, labels: Sequence[str] | None, options: BaseModel | None = None
-    ) -> dict[str, Any]:
-        facts = super().learn_from(records, labels, options)
-        counts = Counter(label_of(row) for row in records)
-        return {**facts, "rank_biases": rank_log_odds(counts_of(facts["labels"], counts))}
+    def learn_from_counts(cls, counts: Sequence[int], options: BaseModel | None) -> dict[str, Any]:
+        return {"rank_biases": rank_log_odds(counts)}
 
     def loss_per_example(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         beyond = tf.sequence_mask(targets, len(self.labels) - 1, tf.float32)  # rank 2: beyond 0, beyond 1, not beyond 2

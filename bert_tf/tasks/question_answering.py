@@ -17,6 +17,7 @@ from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
 from bert_tf.evaluation.best_spans import IMPOSSIBLE, best_spans_of_records, best_spans_of_windows
 from bert_tf.evaluation.question_answering_metrics import answer_metrics, answer_scores, best_threshold
+from bert_tf.layers.pooling import token_vectors
 from bert_tf.tasks.task import TextTask
 from bert_tf.tokenization.offsets import tokenize_with_offsets
 from bert_tf.tokenization.question_preprocessor import QuestionPreprocessor, QuestionWindows
@@ -97,8 +98,7 @@ class QuestionAnswerer(TextTask):
 
         # === Functional Model ===
         inputs = backbone.input
-        features = backbone(inputs)
-        logits = self.logits(features["sequence_output"] if isinstance(features, dict) else features)
+        logits = self.logits(token_vectors(backbone(inputs)))
         # Neither loss nor answers depend on how far a batch is filled up.
         outputs = keras.ops.where(inputs["padding_mask"][..., None] > 0, logits, -1e4)
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)

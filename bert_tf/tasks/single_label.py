@@ -44,10 +44,13 @@ class SingleLabelTask(TextTask):
         if not counts:
             raise UserError(f"{records.name}: there is no row to train on.")
         names = label_names(counts, labels, records.name)
-        facts: dict[str, Any] = {"labels": names, "pair": pair}
-        if getattr(options, "class_weights", "none") == "balanced":
-            facts["class_weights"] = balanced_weights(counts_of(names, counts))
-        return facts
+        return {"labels": names, "pair": pair, **cls.learn_from_counts(counts_of(names, counts), options)}
+
+    @classmethod
+    def learn_from_counts(cls, counts: Sequence[int], options: BaseModel | None) -> dict[str, Any]:
+        """The constructor arguments that the number of examples of each label decides."""
+        balanced = getattr(options, "class_weights", "none") == "balanced"
+        return {"class_weights": balanced_weights(counts)} if balanced else {}
 
     def target(self, row: Row) -> int | None:
         return self._class_index.get(label_of(row))

@@ -18,6 +18,7 @@ from bert_tf.errors import UserError
 from bert_tf.evaluation.entity_metrics import entity_metrics, on_tokens, token_accuracy
 from bert_tf.layers.crf import ConditionalRandomField, log_likelihood
 from bert_tf.layers.entity_decoding import decode_spans, decode_tags
+from bert_tf.layers.pooling import token_vectors
 from bert_tf.layers.span_pointer import SpanPointer, multilabel_loss
 from bert_tf.tasks.task import TextTask
 from bert_tf.tokenization.offsets import check_offsets
@@ -111,8 +112,7 @@ class SequenceTagger(TextTask):
 
         # === Functional Model ===
         inputs = backbone.input
-        features = backbone(inputs)
-        features = self.dropout(features["sequence_output"] if isinstance(features, dict) else features)
+        features = self.dropout(token_vectors(backbone(inputs)))
         if decoder == "span":
             outputs = self.span_pointer(features, inputs["padding_mask"])
         else:

@@ -15,12 +15,14 @@ import numpy as np
 import tensorflow as tf
 from pydantic import BaseModel, ConfigDict, Field
 
+from bert_tf.backbones.dropout import set_dropout
 from bert_tf.backbones.loading import LoadedBackbone
 from bert_tf.data.records import Records, Row, text_of
 from bert_tf.decoding.search import beam_search, greedy_search
 from bert_tf.errors import UserError
 from bert_tf.evaluation.translation_metrics import translation_metrics
 from bert_tf.layers.decoder import TextDecoder
+from bert_tf.layers.pooling import token_vectors
 from bert_tf.tasks.task import TextTask
 from bert_tf.tokenization import target_tokenizer
 from bert_tf.tokenization.target_tokenizer import TargetTokenizer, learn_target_vocabulary
@@ -113,7 +115,7 @@ class Translator(TextTask):
 
         # === Functional Model ===
         inputs = {**backbone.input, "decoder_token_ids": keras.Input((None,), dtype="int32", name="decoder_token_ids")}
-        encoded = _sequence_of(backbone(backbone.input))
+        encoded = token_vectors(backbone(backbone.input))
         logits = self.decoder(inputs["decoder_token_ids"], encoded, inputs["padding_mask"])
         super().__init__(inputs=inputs, outputs=logits, name=name)
 
@@ -234,7 +236,7 @@ class Translator(TextTask):
         }
 
     def _translate(self, features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        encoded = _sequence_of(self.backbone(features, training=False))
+        encoded = token_vectors(self.backbone(features, training=False))
         remembered = self.decoder.remember(encoded)
         rows = tf.shape(encoded)[0]
         # What a person cannot read is never written.
@@ -282,14 +284,7 @@ TASK = Translator
 def _freeze(backbone: keras.Model) -> None:
     """No training of the weights, and no dropout: the same features whenever a text is read."""
     backbone.trainable = False
-    for layer in backbone._flatten_layers():
-        if isinstance(layer, keras.layers.Dropout):
-            layer.rate = 0.0
-
-
-def _sequence_of(encoded: Any) -> tf.Tensor:
-    """The output of each token, ``(batch, seq_len, width)``."""
-    return encoded["sequence_output"] if isinstance(encoded, dict) else encoded
+    set_dropout(backbone, 0.0)
 
 
 def _translation_of(row: Row) -> str:
