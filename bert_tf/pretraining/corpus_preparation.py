@@ -87,8 +87,7 @@ def _prepare_with_beam(
         if not (error.name or "").startswith("apache_beam"):
             raise
         raise UserError(
-            f"--runner {config.runner}: Apache Beam is not installed: pip install 'bert-tf[beam]', in an environment "
-            "of its own (see docs/pretraining.md)."
+            f"--runner {config.runner}: Apache Beam is not installed: pip install 'bert-tf[beam]'."
         ) from None
     return prepare_with_beam(config, sources, vocabulary, folder, flags)
 

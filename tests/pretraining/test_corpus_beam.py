@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,12 @@ from bert_tf.errors import UserError
 from bert_tf.pretraining.corpus_preparation import prepare_corpus
 from tests.pretraining.corpus_data import files, preparation, write_corpus
 
-try:
-    import apache_beam
-except ImportError:
-    apache_beam = None
-
-needs_beam = pytest.mark.skipif(apache_beam is None, reason="Apache Beam is not installed (make beam)")
-
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return write_corpus(tmp_path_factory.mktemp("raw"))
 
 
-@needs_beam
 @pytest.mark.parametrize(
     "changes",
     [
@@ -40,7 +33,6 @@ def test_files_equal_those_of_the_local_path(corpus: dict[str, Any], tmp_path: P
     assert files(tmp_path / "beam") == files(tmp_path / "local")
 
 
-@needs_beam
 def test_flags_and_mistakes(corpus: dict[str, Any], tmp_path: Path) -> None:
     config = preparation(corpus, tmp_path / "x", runner="DirectRunner")
     prepare_corpus(config, ["--direct_num_workers=1"])
@@ -55,8 +47,9 @@ def test_flags_and_mistakes(corpus: dict[str, Any], tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.jsonl", "x"]
 
 
-@pytest.mark.skipif(apache_beam is not None, reason="Apache Beam is installed")
-def test_without_beam(corpus: dict[str, Any], tmp_path: Path) -> None:
+def test_without_beam(corpus: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "bert_tf.pretraining.corpus_beam", raising=False)
+    monkeypatch.setitem(sys.modules, "apache_beam", None)  # what import sees where it is not installed
     with pytest.raises(UserError, match="--runner DirectRunner: Apache Beam is not installed: pip install"):
         prepare_corpus(preparation(corpus, tmp_path / "x", runner="DirectRunner"))
     assert not list(tmp_path.iterdir())
