@@ -68,13 +68,10 @@ def read_weights(directory: Path) -> dict[str, np.ndarray]:
     Raises:
         UserError: there is no weight file, it is broken, or it needs PyTorch.
     """
-    if (directory / "model.safetensors").is_file():
-        tensors = _read_safetensors(directory / "model.safetensors")
-    elif (directory / "model.safetensors.index.json").is_file():
-        files = set(read_json(directory / "model.safetensors.index.json")["weight_map"].values())
-        tensors = {name: value for file in sorted(files) for name, value in _read_safetensors(directory / file).items()}
-    elif (directory / "pytorch_model.bin").is_file():
-        tensors = _read_torch(directory / "pytorch_model.bin")
+    for name, read in (("model.safetensors", _read_safetensors), ("pytorch_model.bin", _read_torch)):
+        if files := _weight_files(directory, name):
+            tensors = {key: value for file in files for key, value in read(directory / file).items()}
+            break
     else:
         raise UserError(f"--backbone {directory}: there is no model.safetensors (or pytorch_model.bin).")
     renamed = {}
@@ -82,6 +79,14 @@ def read_weights(directory: Path) -> dict[str, np.ndarray]:
         name = name.removeprefix("bert.")
         renamed[name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")] = value
     return renamed
+
+
+def _weight_files(directory: Path, name: str) -> list[str]:
+    """The file of that name, or the parts that its index lists; empty if there is neither."""
+    if (directory / name).is_file():
+        return [name]
+    index = directory / f"{name}.index.json"
+    return sorted(set(read_json(index)["weight_map"].values())) if index.is_file() else []
 
 
 def _heads(weights: dict[str, np.ndarray], spec: str) -> dict[str, np.ndarray]:

@@ -181,8 +181,12 @@ def test_flaws_are_named(directory: Path, spoil: Callable[[Path], None], message
 
 
 @pytest.mark.skipif(find_spec("torch") is not None, reason="PyTorch is installed: it would read the file")
-def test_pytorch_files_need_pytorch(directory: Path) -> None:
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_pytorch_files_need_pytorch(directory: Path, in_parts: bool) -> None:
     only_torch_file(directory)
+    if in_parts:
+        (directory / "pytorch_model.bin").rename(directory / "part.bin")
+        (directory / "pytorch_model.bin.index.json").write_text('{"weight_map": {"a": "part.bin", "b": "part.bin"}}')
     with pytest.raises(UserError, match="this format needs PyTorch"):
         load_backbone(str(directory))
 
@@ -191,6 +195,14 @@ def test_pytorch_files_are_read(directory: Path) -> None:
     torch = pytest.importorskip("torch")
     torch.save({name: torch.tensor(v) for name, v in tensors(directory).items()}, directory / "pytorch_model.bin")
     (directory / "model.safetensors").unlink()
+    assert_equals_transformers(str(directory), REFERENCE["tiny"], atol=1e-5)
+    together = torch.load(directory / "pytorch_model.bin")
+    parts = {f"{i}.bin": dict(list(together.items())[i::2]) for i in range(2)}
+    for file, part in parts.items():
+        torch.save(part, directory / file)
+    index = {"weight_map": {name: file for file, part in parts.items() for name in part}}
+    (directory / "pytorch_model.bin.index.json").write_text(json.dumps(index))
+    (directory / "pytorch_model.bin").unlink()
     assert_equals_transformers(str(directory), REFERENCE["tiny"], atol=1e-5)
     (directory / "pytorch_model.bin").write_bytes(b"<html>")
     with pytest.raises(UserError, match="pytorch_model.bin: not a readable PyTorch file"):
