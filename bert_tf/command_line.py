@@ -51,14 +51,23 @@ def add_config_flags(parser: argparse.ArgumentParser, schema: type[BaseModel], a
                 parser.add_argument(flag, dest=flag[2:], nargs="+", metavar="VALUE", help=field.description)
             continue
         many = "list" in str(field.annotation)
-        default = "" if field.is_required() or field.default is None else f" [{field.default}]"
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
         parser.add_argument(
             f"--{name}",
             dest=name,
             nargs="+" if many else None,
             metavar=_metavar(field.annotation),
-            help=f"{field.description}{default}".replace("%", "%%"),
+            help=f"{field.description}{_shown(default)}".replace("%", "%%"),
         )
+
+
+def _shown(default: Any) -> str:
+    """A default as a user would type it, in brackets; nothing for what is empty."""
+    if default is None or default == []:
+        return ""
+    if isinstance(default, bool):
+        return f" [{str(default).lower()}]"
+    return f" [{' '.join(map(str, default)) if isinstance(default, list) else default}]"
 
 
 def config_values(arguments: argparse.Namespace, schema: type[BaseModel]) -> dict[str, Any]:

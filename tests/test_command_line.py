@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import Field
 
 from bert_tf.command_line import ArgumentParser, add_config_flags, config_values
-from bert_tf.config import ExperimentConfig, validate
+from bert_tf.config import ExperimentConfig, Section, validate
 from bert_tf.errors import UserError
 
 
@@ -49,5 +50,18 @@ def test_help_names_every_flag_with_its_default(capsys: pytest.CaptureFixture[st
         parse("--help")
     assert done.value.code == 0
     text = capsys.readouterr().out
-    for expected in ("--training.epochs N", "[3]", "--data.columns.KEY", "true|false", "examples:"):
+    for expected in ("--training.epochs N", "[3]", "--data.columns.KEY", "true|false", "[true]", "examples:"):
         assert expected in text
+
+
+def test_help_shows_lists_as_they_are_typed_and_nothing_for_none(capsys: pytest.CaptureFixture[str]) -> None:
+    class Settings(Section):
+        empty: list[str] = Field(default_factory=list, description="a list")
+        full: list[int] = Field(default_factory=lambda: [1, 2], description="numbers")
+
+    parser = ArgumentParser(command="train", description="Train.", examples="")
+    add_config_flags(parser, Settings, [])
+    parser.print_help()
+    text = capsys.readouterr().out
+    assert "a list\n" in text
+    assert "numbers [1 2]\n" in text
