@@ -29,7 +29,6 @@ class PretrainingBatches:
         shuffle_buffer: examples held in memory for shuffling.
         segment_ids: whether the backbone takes them.
         length_bucketing: texts of like length come into one batch, which is padded to its longest.
-        vector_size: dimensions of the examples' document vectors, if they are to be learned.
     """
 
     def __init__(
@@ -43,7 +42,6 @@ class PretrainingBatches:
         shuffle_buffer: int = 100_000,
         segment_ids: bool = True,
         length_bucketing: bool = False,
-        vector_size: int = 0,
     ) -> None:
         description = read_description(folder)
         assert description is not None
@@ -55,9 +53,6 @@ class PretrainingBatches:
         self.shuffle_buffer = shuffle_buffer
         self.segment_ids = segment_ids
         self.length_bucketing = length_bucketing
-        self.features = dict(FEATURES)
-        if vector_size:
-            self.features["document_vector"] = tf.io.FixedLenFeature([vector_size], tf.float32)
         self.examples = description.examples
         self.tokens = description.tokens
         self.steps_per_epoch = math.ceil(self.examples / batch_size)
@@ -71,8 +66,7 @@ class PretrainingBatches:
 
         Features are ``token_ids``, ``padding_mask``, ``segment_ids`` ``(batch, seq_len)`` and ``mask_positions``
         ``(batch, most_masked)``, int32. Targets ``(batch, most_masked + 1)`` int32 are the masked tokens' ids, then the
-        pair's label. The last batch is filled up with rows of weight 0. With document vectors targets are a dict of
-        these as ``tokens``, and ``vector`` ``(batch, vector_size)`` float32.
+        pair's label. The last batch is filled up with rows of weight 0.
 
         Args:
             epoch: from 0.
@@ -106,7 +100,7 @@ class PretrainingBatches:
         missing = self.batch_size - tf.size(records)
         weights = tf.concat([tf.ones_like(records, tf.float32), tf.zeros([missing], tf.float32)], 0)
         records = tf.concat([records, tf.fill([missing], records[0])], 0)
-        parsed = tf.io.parse_example(records, self.features)
+        parsed = tf.io.parse_example(records, FEATURES)
 
         lengths = tf.cast(parsed["token_ids"].row_lengths(), tf.int32)
         longest = tf.minimum(-(-tf.reduce_max(lengths) // 8) * 8, self.masker.sequence_length)
@@ -123,6 +117,4 @@ class PretrainingBatches:
         features = {name: tf.ensure_shape(value, [self.batch_size, None]) for name, value in features.items()}
         labels = tf.cast(parsed["pair_label"], tf.int32)[:, None]
         targets = tf.concat([targets, labels], 1)
-        if "document_vector" in parsed:
-            targets = {"tokens": targets, "vector": parsed["document_vector"]}
         return features, targets, tf.ensure_shape(weights, [self.batch_size])

@@ -37,15 +37,6 @@ class MaskingConfig(Section):
     random_ratio: float = Field(0.1, ge=0, le=1, description="of these, the share that a random token replaces")
 
 
-class DocumentVectorConfig(Section):
-    """A second thing to learn beside masked tokens: the place of a text among the others."""
-
-    dimensions: int = Field(
-        0, ge=0, description="of a latent semantic analysis of the corpus; mlm without packing only (0: off)"
-    )
-    weight: float = Field(1.0, gt=0, description="of this loss, 1 - cosine, beside that of the masked tokens")
-
-
 class PretrainingRecipe(TrainingConfig):
     """The training section, with defaults for pre-training."""
 
@@ -75,7 +66,6 @@ class PretrainingConfig(RunConfig):
     )
     corpus: CorpusConfig = Field(default_factory=CorpusConfig)
     masking: MaskingConfig = Field(default_factory=MaskingConfig)
-    document_vectors: DocumentVectorConfig = Field(default_factory=DocumentVectorConfig)
     scratch: ScratchConfig = Field(default_factory=ScratchConfig)
     training: PretrainingRecipe = Field(default_factory=PretrainingRecipe)
 
@@ -86,12 +76,6 @@ class PretrainingConfig(RunConfig):
             self.__dict__["sequence_length"] = max(length for length, _ in stages)
             epochs = sum(epochs for _, epochs in stages)
             self.__dict__["training"] = self.training.model_copy(update={"epochs": epochs})
-        return self
-
-    @model_validator(mode="after")
-    def _vectors_are_of_whole_texts(self) -> PretrainingConfig:
-        if self.document_vectors.dimensions and (self.corpus.objective != "mlm" or self.corpus.packing):
-            raise ValueError("document_vectors needs corpus.objective mlm and corpus.packing false")
         return self
 
     def stages(self) -> list[tuple[int, int]]:

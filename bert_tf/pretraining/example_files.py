@@ -114,7 +114,4 @@ def _serialize(example: Example) -> bytes:
         "first_length": integers([example.first_length]),
         "pair_label": integers([example.pair_label]),
     }
-    if example.document_vector is not None:
-        floats = tf.train.FloatList(value=example.document_vector.tolist())
-        features["document_vector"] = tf.train.Feature(float_list=floats)
     return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString(deterministic=True)

@@ -23,14 +23,12 @@ class Example:
         continues: whether a token continues the word of the one before, ``(tokens,)`` bool.
         first_length: tokens up to and with the first ``[SEP]`` of a pair; all tokens where there is no pair.
         pair_label: ``IN_ORDER``, ``BROKEN`` or ``NO_PAIR``.
-        document_vector: see :mod:`bert_tf.pretraining.document_vectors`, ``(dimensions,)`` float32, or none.
     """
 
     token_ids: np.ndarray
     continues: np.ndarray
     first_length: int
     pair_label: int
-    document_vector: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

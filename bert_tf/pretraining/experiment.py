@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ from bert_tf.errors import UserError
 from bert_tf.pretraining.batches import PretrainingBatches
 from bert_tf.pretraining.config import PretrainingConfig
 from bert_tf.pretraining.curriculum import Curriculum, Stage
-from bert_tf.pretraining.document_vectors import latent_vectors
 from bert_tf.pretraining.documents import is_held_out, load_segmenter, read_documents, tokenize_documents
 from bert_tf.pretraining.example_files import Description, read_description, write_examples
 from bert_tf.pretraining.examples import Example, ExampleBuilder
@@ -86,8 +84,6 @@ def run_pretraining(config: PretrainingConfig, *, resume: bool = False) -> RunDi
             loaded.backbone,
             preprocessor,
             pair=config.corpus.objective != "mlm",
-            vector_size=config.document_vectors.dimensions,
-            vector_weight=config.document_vectors.weight,
             dtype=dtype,
         )
         heads = task.load_heads(loaded.pretraining_heads)
@@ -109,7 +105,6 @@ def run_pretraining(config: PretrainingConfig, *, resume: bool = False) -> RunDi
             recipe.batch_size,
             seed=config.seed,
             length_bucketing=config.corpus.objective == "mlm" and not config.corpus.packing,
-            vector_size=config.document_vectors.dimensions,
         )
         stages.append(Stage(batches, epochs))
         logger.info(
@@ -181,8 +176,6 @@ def _examples(
 ) -> str | Path:
     """The folder of the examples of one part and length, made now if need be and this process writes."""
     if prepared and (part == "train" or config.validation is None):
-        if config.document_vectors.dimensions:
-            raise UserError(f"--document_vectors: the examples in {prepared.folder} have none; give --data the text.")
         if config.curriculum is not None:
             raise UserError(f"--curriculum: the examples in {prepared.folder} have one length.")
         return prepared.parts(with_validation=True)[part]
@@ -213,7 +206,6 @@ def _prepare(config: PretrainingConfig, loaded: LoadedBackbone, folder: Path, *,
         "sequence_length": config.sequence_length,
         "seed": config.seed,
         **config.corpus.model_dump(mode="json"),
-        "document_vectors": 0 if held_out else config.document_vectors.dimensions,
     }
     known = read_description(folder)
     if known is not None and known.made_from == made_from:
@@ -234,16 +226,10 @@ def _prepare(config: PretrainingConfig, loaded: LoadedBackbone, folder: Path, *,
         for round_ in range(1 if held_out else config.corpus.duplicates):
             yield from builder.build(documents, config.seed + round_)
 
-    def examples_with_vectors() -> Iterator[Example]:
-        made = list(examples())
-        vectors = latent_vectors(made, config.document_vectors.dimensions, config.seed)
-        return (replace(example, document_vector=vector) for example, vector in zip(made, vectors, strict=True))
-
     if held_out and not documents:
         return
     shards = 1 if held_out else config.corpus.shards
-    chosen = examples_with_vectors if made_from["document_vectors"] else examples
-    made: Description = write_examples(folder, chosen(), shards=shards, made_from=made_from)
+    made: Description = write_examples(folder, examples(), shards=shards, made_from=made_from)
     logger.info("%s: %d documents, %d examples", folder.name, len(documents), made.examples)
     if not made.examples and not held_out:
         raise UserError(f"{' '.join(config.data)}: the text is too short for a single example.")

@@ -12,7 +12,6 @@ from pydantic import BaseModel
 
 from bert_tf.backbones.bert_weights import MASKED_TOKEN_HEAD, PAIR_HEAD, NamedVariable, assign, dense
 from bert_tf.backbones.masked_token_head import build_masked_token_head, masked_token_head_variables
-from bert_tf.pretraining.document_vectors import DocumentVectorHead
 from bert_tf.pretraining.examples import NO_PAIR
 from bert_tf.pretraining.masking import NO_TARGET
 from bert_tf.tasks.task import TextTask
@@ -32,8 +31,6 @@ class BertPretrainer(TextTask):
         backbone: a KerasHub BERT.
         preprocessor: of the backbone, saved with it; not used here.
         pair: whether there is a pair head.
-        vector_size: dimensions of document vectors, if these are learned too; then ``vector`` is a third output.
-        vector_weight: of their loss.
     """
 
     Options = BaseModel
@@ -44,8 +41,6 @@ class BertPretrainer(TextTask):
         backbone: keras.Model,
         preprocessor: keras.layers.Layer | None,
         pair: bool = True,
-        vector_size: int = 0,
-        vector_weight: float = 1.0,
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -63,19 +58,13 @@ class BertPretrainer(TextTask):
         outputs = {"tokens": self.masked_token_head(features["sequence_output"], inputs["mask_positions"])}
         if pair:
             outputs["pair"] = self.pair_head(features["pooled_output"])
-        if vector_size:
-            self.vector_head = DocumentVectorHead(vector_size, dtype=dtype, name="document_vector_head")
-            outputs["vector"] = self.vector_head(features["sequence_output"], inputs["padding_mask"])
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
 
         # === Config ===
         self.pair = pair
-        self.vector_size = vector_size
-        self.vector_weight = vector_weight
 
     def get_config(self) -> dict[str, Any]:
-        vectors = {"vector_size": self.vector_size, "vector_weight": self.vector_weight}
-        return {**super().get_config(), "pair": self.pair, **vectors}
+        return {**super().get_config(), "pair": self.pair}
 
     def head_variables(self) -> list[NamedVariable]:
         """The weights of the heads under Hugging Face's names."""
@@ -105,14 +94,9 @@ class BertPretrainer(TextTask):
         """Mean cross-entropy of an example's masked tokens, plus that of its pair, ``(batch,)`` float32.
 
         Args:
-            targets: ``(batch, masked + 1)`` int32, or these with vectors, see ``PretrainingBatches.epoch``.
+            targets: ``(batch, masked + 1)`` int32, see ``PretrainingBatches.epoch``.
             outputs: of the model.
         """
-        if isinstance(targets, dict):
-            vector = tf.nn.l2_normalize(tf.cast(outputs["vector"], tf.float32), -1)
-            cosine = tf.reduce_sum(vector * targets["vector"], -1)
-            rest = self.loss_per_example(targets["tokens"], outputs)
-            return rest + self.vector_weight * (1.0 - cosine)
         tokens, token_mask, label, label_mask = _parts(targets)
         loss = tf.nn.sparse_softmax_cross_entropy_with_logits(tokens, tf.cast(outputs["tokens"], tf.float32))
         total = tf.reduce_sum(loss * token_mask, -1) / tf.maximum(tf.reduce_sum(token_mask, -1), 1.0)
