@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bert_tf.data.tag_schemes import SchemeFinder, Span, mistake, read_tags, spans_of, tags_of
+from bert_tf.data.tag_schemes import Scheme, SchemeFinder, Span, mistake, read_tags, spans_of, tags_of
 
 SPANS = [Span(0, 2, "A"), Span(2, 3, "A"), Span(3, 5, "B"), Span(6, 9, "A")]
 WRITTEN = {
@@ -57,8 +57,8 @@ def test_what_nothing_begins() -> None:
         ("bioes", "S B M", 2, "end of the sentence"),
     ],
 )
-def test_mistakes(scheme: str, tags: str, index: int, reason: str) -> None:
-    found = mistake(tags.split(), scheme)  # type: ignore[arg-type]
+def test_mistakes(scheme: Scheme, tags: str, index: int, reason: str) -> None:
+    found = mistake(tags.split(), scheme)
     assert found is not None
     assert found[0] == index
     assert reason in found[1]
