@@ -11,7 +11,6 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -20,29 +19,30 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.pvalue import TaggedOutput
 from apache_beam.runners.runner import PipelineState
 
+from bert_tf.data.sources import expand_specs
 from bert_tf.errors import UserError
 from bert_tf.pretraining.corpus_config import PreparationConfig
 from bert_tf.pretraining.corpus_files import Part, all_parts, part_of, write_part
-from bert_tf.pretraining.corpus_sources import Source, read_source
-from bert_tf.pretraining.corpus_steps import Document, Key, clean_document, fingerprint
-from bert_tf.pretraining.near_duplicates import NO_MATCH, NearDuplicateFinder
+from bert_tf.pretraining.corpus_sources import exclusion_of, read_source
+from bert_tf.pretraining.corpus_steps import clean_document, fingerprint
+from bert_tf.pretraining.near_duplicates import NearDuplicateFinder
 
 _COUNTS = "counts"
 _COUNTS_FILE = "counts.json"
 
-# In the pipeline keys are plain tuples, which every runner encodes alike.
-PlainKey = tuple[int, int]
+Key = tuple[int, int]
+"""A document's place, by which documents are ordered: number of the source, number in the source."""
+
 Count = tuple[str, int]
 
 
 def prepare_with_beam(
-    config: PreparationConfig, sources: Sequence[Source], vocabulary: Sequence[str], folder: str, flags: Sequence[str]
+    config: PreparationConfig, vocabulary: Sequence[str], folder: str, flags: Sequence[str]
 ) -> Counter[str]:
     """Writes the files of the corpus.
 
     Args:
         config: of the preparation; its ``runner`` is a name that Beam knows.
-        sources: in their order, the excluded ones first.
         vocabulary: tokens by id; empty for ``--format text``.
         folder: that the files are written to; every worker must see it.
         flags: further flags for Beam.
@@ -60,7 +60,7 @@ def prepare_with_beam(
     except (ValueError, ImportError) as error:  # an unknown runner, or one whose packages are not installed
         raise UserError(f"--runner {config.runner}: {' '.join(str(error).split())}") from None
     try:
-        _build(pipeline, config, sources, vocabulary, folder)
+        _build(pipeline, config, vocabulary, folder)
         state = pipeline.run().wait_until_finish()
     except Exception as error:
         raise _as_user_error(error) from error
@@ -85,44 +85,39 @@ def _options(runner: str, flags: Sequence[str]) -> PipelineOptions:
     return options
 
 
-def _build(
-    pipeline: beam.Pipeline,
-    config: PreparationConfig,
-    sources: Sequence[Source],
-    vocabulary: Sequence[str],
-    folder: str,
-) -> None:
-    first_of_data = sum(source.excluded for source in sources)
+def _build(pipeline: beam.Pipeline, config: PreparationConfig, vocabulary: Sequence[str], folder: str) -> None:
     cleaned = (
         pipeline
-        | "sources" >> beam.Create([tuple(source) for source in sources])
+        | "sources" >> beam.Create(list(enumerate(expand_specs(config.data))))
         | "one source, one worker" >> beam.Reshuffle()
         | "read" >> beam.FlatMap(_read, config)
         | "any document, any worker" >> beam.Reshuffle()
-        | "clean" >> beam.FlatMap(_clean, config, first_of_data).with_outputs(_COUNTS, main="documents")
+        | "clean" >> beam.FlatMap(_clean, config).with_outputs(_COUNTS, main="documents")
     )
-    by_text = cleaned.documents | "by text" >> beam.Map(_by_text, first_of_data)
+    documents, counts = cleaned.documents, [cleaned[_COUNTS]]
     if config.deduplication.exact:
-        # Combined, not grouped: a text that stands there a million times is not sent to one place as often.
-        equal = by_text | "first of equal ones" >> beam.CombinePerKey(_first_and_count)
-        unique = equal | "count" >> beam.FlatMap(_count_equal, first_of_data).with_outputs(_COUNTS, main="documents")
-    else:
-        equal = by_text | "equal ones" >> beam.GroupByKey()
-        unique = equal | "exclude" >> beam.FlatMap(_exclude, first_of_data).with_outputs(_COUNTS, main="documents")
-    matches = pipeline | "no matches" >> beam.Create([])
+        unique = (
+            documents
+            | "by text" >> beam.Map(lambda item: (fingerprint(item[1]), (*item, 1)))
+            # Combined, not grouped: a text that stands there a million times is not sent to one place as often.
+            | "first of equal ones" >> beam.CombinePerKey(_first_and_count)
+            | "count" >> beam.FlatMap(_count_equal).with_outputs(_COUNTS, main="documents")
+        )
+        documents = unique.documents
+        counts.append(unique[_COUNTS])
+    near = pipeline | "no near duplicates" >> beam.Create([])
     if config.deduplication.near:
         finder = NearDuplicateFinder(config.deduplication)
-        matches = (
-            unique.documents
+        near = (
+            documents
             | "buckets" >> beam.FlatMap(_buckets, finder)
             | "by bucket" >> beam.GroupByKey()
-            | "compare" >> beam.FlatMap(_matches, finder)
-            | "first match" >> beam.CombinePerKey(min)
+            | "compare" >> beam.FlatMap(_near_duplicates, finder)
         )
     kept = (
-        {"text": unique.documents, "match": matches}
+        {"text": documents, "near": near}
         | "by key" >> beam.CoGroupByKey()
-        | "keep" >> beam.FlatMap(_keep, first_of_data).with_outputs(_COUNTS, main="documents")
+        | "keep" >> beam.FlatMap(_keep).with_outputs(_COUNTS, main="documents")
     )
     by_part = kept.documents | "part" >> beam.Map(lambda item: (tuple(part_of(item[1], config)), item))
     # A file without documents is written, too.
@@ -134,7 +129,7 @@ def _build(
         | "write" >> beam.FlatMap(_write, config, tuple(vocabulary), folder)
     )
     _ = (
-        (cleaned[_COUNTS], unique[_COUNTS], kept[_COUNTS], written)
+        (*counts, kept[_COUNTS], written)
         | "counts" >> beam.Flatten()
         | "sums" >> beam.CombinePerKey(sum)
         | "report" >> beam.combiners.ToDict()
@@ -142,34 +137,24 @@ def _build(
     )
 
 
-def _read(source: tuple[int, str, Any], config: PreparationConfig) -> Iterator[tuple[PlainKey, str]]:
-    for document in read_source(Source(*source), config):
-        yield (document.key.source, document.key.number), document.text
+def _read(source: tuple[int, str], config: PreparationConfig) -> Iterator[tuple[Key, str]]:
+    number, spec = source
+    for place, text in enumerate(read_source(spec, config)):
+        yield (number, place), text
 
 
-def _clean(
-    item: tuple[PlainKey, str], config: PreparationConfig, first_of_data: int
-) -> Iterator[tuple[PlainKey, str] | TaggedOutput]:
+def _clean(item: tuple[Key, str], config: PreparationConfig) -> Iterator[tuple[Key, str] | TaggedOutput]:
     key, text = item
-    excluded = key[0] < first_of_data
-    document, dropped, changed_by = clean_document(Document(Key(*key), text), config, excluded=excluded)
-    counts: list[Count] = [("texts_to_exclude", 1)]
-    if not excluded:
-        counts = [("read/documents", 1), ("read/characters", len(text))]
-        counts += [(f"changed_by/{step}", 1) for step in changed_by]
-        counts += [(f"dropped/{dropped}", 1)] if dropped is not None else []
+    cleaned, dropped, changed_by = clean_document(text, config, exclusion_of(config.model_dump_json()))
+    counts: list[Count] = [("read/documents", 1), ("read/characters", len(text))]
+    counts += [(f"changed_by/{step}", 1) for step in changed_by]
+    counts += [(f"dropped/{dropped}", 1)] if dropped is not None else []
     yield from (TaggedOutput(_COUNTS, count) for count in counts)
     if dropped is None:
-        yield key, document.text
+        yield key, cleaned
 
 
-def _by_text(item: tuple[PlainKey, str], first_of_data: int) -> tuple[bytes, tuple[PlainKey, str, int]]:
-    """The document under its text, with a count that is 1 if it is of the data."""
-    key, text = item
-    return fingerprint(text), (key, text, int(key[0] >= first_of_data))
-
-
-def _first_and_count(items: Iterable[tuple[PlainKey, str, int]]) -> tuple[PlainKey, str, int] | None:
+def _first_and_count(items: Iterable[tuple[Key, str, int]]) -> tuple[Key, str, int] | None:
     """The first of documents with an equal text, and their count; can be applied to its own results."""
     first, count = None, 0
     for item in items:
@@ -179,67 +164,42 @@ def _first_and_count(items: Iterable[tuple[PlainKey, str, int]]) -> tuple[PlainK
     return None if first is None else (first[0], first[1], count)
 
 
-def _count_equal(
-    group: tuple[bytes, tuple[PlainKey, str, int]], first_of_data: int
-) -> Iterator[tuple[PlainKey, str] | TaggedOutput]:
+def _count_equal(group: tuple[bytes, tuple[Key, str, int]]) -> Iterator[tuple[Key, str] | TaggedOutput]:
     key, text, count = group[1]
     yield key, text
-    if key[0] < first_of_data:
-        yield TaggedOutput(_COUNTS, ("dropped/excluded", count))
-    else:
-        yield TaggedOutput(_COUNTS, ("dropped/exact_duplicates", count - 1))
+    yield TaggedOutput(_COUNTS, ("dropped/exact_duplicates", count - 1))
 
 
-def _exclude(
-    group: tuple[bytes, Iterable[tuple[PlainKey, str, int]]], first_of_data: int
-) -> Iterator[tuple[PlainKey, str] | TaggedOutput]:
-    """All documents with an equal text, unless one is excluded: then that one only."""
-    items = sorted(group[1])
-    if items[0][0][0] >= first_of_data:
-        yield from ((key, text) for key, text, _ in items)
-    else:
-        yield items[0][:2]
-        yield TaggedOutput(_COUNTS, ("dropped/excluded", sum(count for _, _, count in items)))
-
-
-def _buckets(
-    item: tuple[PlainKey, str], finder: NearDuplicateFinder
-) -> Iterator[tuple[tuple[int, int], tuple[PlainKey, bytes]]]:
+def _buckets(item: tuple[Key, str], finder: NearDuplicateFinder) -> Iterator[tuple[tuple[int, int], tuple[Key, bytes]]]:
     key, text = item
     signature = finder.signature(text)
     for band in range(finder.bands):
         yield (band, int(finder.bucket(signature[None], band)[0])), (key, signature.tobytes())
 
 
-def _matches(
-    bucket: tuple[tuple[int, int], Iterable[tuple[PlainKey, bytes]]], finder: NearDuplicateFinder
-) -> Iterator[tuple[PlainKey, PlainKey]]:
+def _near_duplicates(
+    bucket: tuple[tuple[int, int], Iterable[tuple[Key, bytes]]], finder: NearDuplicateFinder
+) -> Iterator[tuple[Key, None]]:
     members = sorted(bucket[1])
     signatures = np.stack([np.frombuffer(signature, np.uint32) for _, signature in members])
-    for (key, _), match in zip(members, finder.first_matches(signatures), strict=True):
-        if match != NO_MATCH:
-            yield key, members[match][0]
+    near = finder.near_duplicates_in_bucket(signatures)
+    yield from ((key, None) for (key, _), drop in zip(members, near, strict=True) if drop)
 
 
-def _keep(
-    joined: tuple[PlainKey, dict[str, Iterable[Any]]], first_of_data: int
-) -> Iterator[tuple[PlainKey, str] | TaggedOutput]:
+def _keep(joined: tuple[Key, dict[str, Iterable[str | None]]]) -> Iterator[tuple[Key, str] | TaggedOutput]:
     key, found = joined
     (text,) = found["text"]
-    matches = list(found["match"])
-    if key[0] < first_of_data:
+    assert text is not None
+    if list(found["near"]):
+        yield TaggedOutput(_COUNTS, ("dropped/near_duplicates", 1))
         return
-    if not matches:
-        yield key, text
-        yield TaggedOutput(_COUNTS, ("kept/documents", 1))
-        yield TaggedOutput(_COUNTS, ("kept/characters", len(text)))
-    else:
-        reason = "nearly_excluded" if matches[0][0] < first_of_data else "near_duplicates"
-        yield TaggedOutput(_COUNTS, (f"dropped/{reason}", 1))
+    yield key, text
+    yield TaggedOutput(_COUNTS, ("kept/documents", 1))
+    yield TaggedOutput(_COUNTS, ("kept/characters", len(text)))
 
 
 def _write(
-    group: tuple[tuple[str, int, int], Iterable[tuple[PlainKey, str] | None]],
+    group: tuple[tuple[str, int, int], Iterable[tuple[Key, str] | None]],
     config: PreparationConfig,
     vocabulary: tuple[str, ...],
     folder: str,

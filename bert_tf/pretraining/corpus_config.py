@@ -38,7 +38,8 @@ class PreparationConfig(Section):
     data: DataSpec = Field(..., description="text: paths, globs, tfds:NAME or demo:NAME")
     columns: dict[str, str] = Field(default_factory=dict, description="--columns.text NAME: the column to read")
     exclude: DataSpec = Field(
-        default_factory=list, description="texts that must not come in, such as test sets: equal or nearly equal ones"
+        default_factory=list,
+        description="texts, such as test sets, that must not come in, nor be quoted or retold",
     )
     exclude_columns: list[str] = Field(["text"], min_length=1, description="the columns of --exclude that hold texts")
     exclude_splits_of: list[str] = Field(

@@ -18,7 +18,7 @@ from bert_tf.errors import UserError
 from bert_tf.pretraining.corpus_config import PreparationConfig
 from bert_tf.pretraining.corpus_files import all_parts
 from bert_tf.pretraining.corpus_local import prepare_locally
-from bert_tf.pretraining.corpus_sources import Source, list_sources
+from bert_tf.pretraining.corpus_sources import exclusion_of
 from bert_tf.pretraining.documents import load_segmenter
 from bert_tf.pretraining.prepared_corpus import PreparedCorpus, describe, write_descriptions
 
@@ -41,7 +41,8 @@ def prepare_corpus(config: PreparationConfig, beam_flags: Sequence[str] = ()) ->
     Raises:
         UserError: anything in the config or the texts that the user can put right, or the disk is full.
     """
-    sources = list_sources(config)
+    exclusion_of.cache_clear()  # the files may have changed since
+    texts_to_exclude = len(exclusion_of(config.model_dump_json()))
     vocabulary: list[str] = []
     if config.format == "examples":
         vocabulary = read_vocabulary(Path(config.vocabulary or ""))
@@ -57,9 +58,10 @@ def prepare_corpus(config: PreparationConfig, beam_flags: Sequence[str] = ()) ->
             tf.io.gfile.makedirs(os.path.join(temporary, name))
         if config.runner == "local":
             with tempfile.TemporaryDirectory(dir=None if is_remote(output) else temporary) as scratch:
-                counts = prepare_locally(config, sources, vocabulary, temporary, scratch)
+                counts = prepare_locally(config, vocabulary, temporary, scratch)
         else:
-            counts = _prepare_with_beam(config, sources, vocabulary, temporary, beam_flags)
+            counts = _prepare_with_beam(config, vocabulary, temporary, beam_flags)
+        counts["texts_to_exclude"] = texts_to_exclude
         corpus = describe(config, counts, vocabulary)
         _check_not_empty(config, corpus)
         write_descriptions(temporary, corpus, vocabulary)
@@ -75,11 +77,7 @@ def prepare_corpus(config: PreparationConfig, beam_flags: Sequence[str] = ()) ->
 
 
 def _prepare_with_beam(
-    config: PreparationConfig,
-    sources: Sequence[Source],
-    vocabulary: Sequence[str],
-    folder: str,
-    flags: Sequence[str],
+    config: PreparationConfig, vocabulary: Sequence[str], folder: str, flags: Sequence[str]
 ) -> Counter[str]:
     try:
         from bert_tf.pretraining.corpus_beam import prepare_with_beam
@@ -89,7 +87,7 @@ def _prepare_with_beam(
         raise UserError(
             f"--runner {config.runner}: Apache Beam is not installed: pip install 'bert-tf[beam]'."
         ) from None
-    return prepare_with_beam(config, sources, vocabulary, folder, flags)
+    return prepare_with_beam(config, vocabulary, folder, flags)
 
 
 def _check_not_empty(config: PreparationConfig, corpus: PreparedCorpus) -> None:

@@ -3,75 +3,57 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
 from bert_tf.config import TextCleaningConfig
 from bert_tf.data.cleaning import clean_text
 from bert_tf.pretraining.corpus_config import FilterConfig, PreparationConfig
+from bert_tf.pretraining.exclusion import Exclusion
 
-DROPPED = ("empty", "too_short", "too_long", "few_letters", "little_chinese", "repeated_lines")
+DROPPED = ("empty", "excluded", "too_short", "too_long", "few_letters", "little_chinese", "repeated_lines")
 """Why :func:`clean_document` drops a document."""
 
 _CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _HTML_ONLY = TextCleaningConfig(unicode="none", control_characters=False, html=True, whitespace=False)
 
 
-class Key(NamedTuple):
-    """A document's place, by which documents are ordered.
-
-    Attributes:
-        source: number of the source; those of ``--exclude`` come before those of ``--data``.
-        number: of the document in the source, from 0.
-    """
-
-    source: int
-    number: int
-
-
-class Document(NamedTuple):
-    """A text and its place."""
-
-    key: Key
-    text: str
-
-
 class Cleaned(NamedTuple):
     """A document after cleaning.
 
     Attributes:
-        document: with its cleaned text.
+        text: of the document.
         dropped: why it is dropped, one of ``DROPPED``; ``None`` if it stays.
-        changed_by: the cleaning steps that changed it.
+        changed_by: the cleaning steps that changed it; ``exclusion`` if lines were taken out.
     """
 
-    document: Document
+    text: str
     dropped: str | None
     changed_by: frozenset[str]
 
 
-def clean_document(document: Document, config: PreparationConfig, *, excluded: bool = False) -> Cleaned:
-    """Cleans a document line by line, so that its lines stay, and says whether the filters let it pass.
+def clean_document(text: str, config: PreparationConfig, exclusion: Exclusion) -> Cleaned:
+    """Cleans a document line by line, so that its lines stay, and says whether it is to come into the corpus.
 
     Args:
-        document: as it was read.
+        text: of the document, as it was read.
         config: cleaning and filters.
-        excluded: it comes from ``--exclude``: it is cleaned alike, but no filter drops it.
+        exclusion: whose texts must not come in; lines that match them go.
     """
     changed_by: set[str] = set()
-    text = document.text
     if config.cleaning.html:  # a tag or a comment can go over several lines
         text = clean_text(text, _HTML_ONLY, changed_by)
     lines = [clean_text(line, config.cleaning, changed_by) for line in text.split("\n")]
     lines = [line for line in lines if line.strip()]
-    dropped = "empty" if not lines else None if excluded else reason_to_drop(lines, config.filters)
-    return Cleaned(document._replace(text="\n".join(lines)), dropped, frozenset(changed_by))
-
-
-def clean_chunk(config: PreparationConfig, excluded: bool, documents: Sequence[Document]) -> list[tuple[int, Cleaned]]:
-    """The documents, cleaned, each with the number of characters that it had before."""
-    return [(len(one.text), clean_document(one, config, excluded=excluded)) for one in documents]
+    text = "\n".join(lines)
+    if not text:
+        return Cleaned(text, "empty", frozenset(changed_by))
+    kept = exclusion.without_matches(text)
+    if not kept:
+        return Cleaned(kept, "excluded", frozenset(changed_by))
+    if kept != text:
+        changed_by.add("exclusion")
+    return Cleaned(kept, reason_to_drop(kept.split("\n"), config.filters), frozenset(changed_by))
 
 
 def reason_to_drop(lines: list[str], config: FilterConfig) -> str | None:

@@ -1,11 +1,10 @@
-"""Keeps evaluation texts out of a corpus: what equals or nearly equals one of them is left out."""
+"""Keeps evaluation texts out of a corpus: what equals, nearly equals or quotes one of them is left out."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from pathlib import Path
 
 from bert_tf.config import ExperimentConfig, load
@@ -16,6 +15,12 @@ from bert_tf.tasks import find_task
 GRAM = 5
 """Characters of a gram."""
 
+ALPHABETIC_GRAM = 10
+"""Of a gram without a Chinese character: any long English document holds half of a sentence's runs of 5 letters."""
+
+_FIRST_OF_EAST_ASIA = "\u2e80"
+"""From here on Unicode has Chinese characters, kana and Hangul; almost every alphabet comes before."""
+
 LIMIT = 0.5
 """Share of the shorter text's grams from which on two texts are near duplicates."""
 
@@ -24,11 +29,11 @@ class Exclusion:
     """Finds near duplicates of given texts, exactly: no hashing trick, an index of all their grams.
 
     Texts are compared by their letters, digits and Chinese characters alone, lower-cased, in NFKC. Two are near
-    duplicates if they share at least ``LIMIT`` of the 5-grams of the shorter one (containment: a text that quotes
+    duplicates if they share at least ``LIMIT`` of the grams of the shorter one (containment: a text that quotes
     another is caught where Jaccard's index would let it pass).
 
     Args:
-        texts: those to keep out; empty ones are passed over.
+        texts: those to keep out; one without a letter matches nothing.
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
@@ -39,23 +44,25 @@ class Exclusion:
             for gram in grams:
                 self._index[gram].append(len(self._sizes))
             self._sizes.append(len(grams))
-        # A corpus is read several times, and much of it stands there twice.
-        self.matches = lru_cache(maxsize=200_000)(self._matches)
 
-    def _matches(self, text: str) -> bool:
+    def __len__(self) -> int:
+        """The number of texts to keep out."""
+        return len(self._sizes)
+
+    def matches(self, text: str) -> bool:
         """Whether the text equals or nearly equals one of those to keep out."""
         grams = _grams(text)
         shared = Counter(number for gram in grams for number in self._index.get(gram, ()))
         return any(count >= LIMIT * min(len(grams), self._sizes[number]) for number, count in shared.items())
 
-    def filter(self, texts: Iterable[str]) -> Iterator[str]:
-        """The texts that match none; of a text of several lines, the lines that match none."""
-        for text in texts:
-            lines = text.split("\n")
-            kept = lines if len(lines) == 1 else [line for line in lines if not self.matches(line)]
-            whole = "\n".join(kept)
-            if whole.strip() and not self.matches(whole):
-                yield whole
+    def without_matches(self, text: str) -> str:
+        """Of a text of several lines, the lines that match none; empty if what is left matches as a whole."""
+        if not self._sizes:
+            return text
+        lines = text.split("\n")
+        kept = lines if len(lines) == 1 else [line for line in lines if not self.matches(line)]
+        whole = "\n".join(kept)
+        return "" if not whole.strip() or self.matches(whole) else whole
 
 
 def held_out_texts(config_file: str | Path) -> Iterator[str]:
@@ -82,6 +89,10 @@ def normalise(text: str) -> str:
 
 def _grams(text: str) -> set[str]:
     plain = normalise(text)
-    if not plain:
-        return set()
-    return {plain[start : start + GRAM] for start in range(max(1, len(plain) - GRAM + 1))}
+    grams = set()
+    for start in range(len(plain)):
+        gram = plain[start : start + GRAM]
+        length = GRAM if max(gram) >= _FIRST_OF_EAST_ASIA else ALPHABETIC_GRAM
+        if start == 0 or start + length <= len(plain):  # a short text is a gram by itself
+            grams.add(plain[start : start + length])
+    return grams

@@ -243,7 +243,7 @@ def corpus_texts(config: PretrainingConfig, *, held_out: bool) -> Iterator[str]:
     ratio = 0.0 if config.validation else config.validation_ratio
     texts = read_documents(_open(config, config.data))
     if config.exclude_splits_of:
-        texts = _exclusion(tuple(config.exclude_splits_of)).filter(texts)
+        texts = filter(None, map(_exclusion(tuple(config.exclude_splits_of)).without_matches, texts))
     for text in texts:
         if is_held_out(text, ratio, config.seed) == held_out:
             yield text

@@ -21,8 +21,6 @@ from datasketch import MinHash, MinHashLSH
 from bert_tf.errors import UserError
 from bert_tf.pretraining.corpus_config import DeduplicationConfig
 
-NO_MATCH = -1
-
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _MISSES_WEIGH = 0.9
 """A pair that shares a bucket without being alike costs a comparison; a pair that shares none is missed."""
@@ -82,44 +80,39 @@ class NearDuplicateFinder:
             key = (key ^ (key >> np.uint64(29))) * _MULTIPLIER + columns[:, row]
         return key
 
-    def first_matches(self, signatures: np.ndarray) -> np.ndarray:
-        """For each document of a bucket the first earlier one that it nearly equals, ``(documents,)`` int64.
+    def near_duplicates_in_bucket(self, signatures: np.ndarray) -> np.ndarray:
+        """Whether each document of a bucket nearly equals an earlier one of it, ``(documents,)`` bool.
 
         Args:
             signatures: ``(documents, permutations)`` uint32, in the order of the documents.
-
-        Returns:
-            Places in the bucket; ``NO_MATCH`` where there is none.
         """
-        matches = np.full(len(signatures), NO_MATCH)
+        near = np.zeros(len(signatures), bool)
         undecided = np.arange(1, len(signatures))
         for earlier in range(len(signatures) - 1):
             undecided = undecided[undecided > earlier]
             if not len(undecided):
                 break
             alike = np.count_nonzero(signatures[undecided] == signatures[earlier], axis=1) >= self._enough
-            matches[undecided[alike]] = earlier
+            near[undecided[alike]] = True
             undecided = undecided[~alike]
-        return matches
+        return near
 
-    def all_first_matches(self, signatures: np.ndarray) -> np.ndarray:
-        """For each document the first earlier one that it nearly equals, over all bands, ``(documents,)`` int64.
+    def near_duplicates(self, signatures: np.ndarray) -> np.ndarray:
+        """Whether each document nearly equals an earlier one, over all bands, ``(documents,)`` bool.
 
         Args:
             signatures: ``(documents, permutations)`` uint32, in the order of the documents; may be a file in memory.
         """
         count = len(signatures)
-        matches = np.full(count, count)
+        near = np.zeros(count, bool)
         for band in range(self.bands):
             starts = range(0, count, _ROWS)
             buckets = np.concatenate(
                 [self.bucket(signatures[start : start + _ROWS], band) for start in starts] or [np.zeros(0, np.uint64)]
             )
             for members in _groups(buckets):
-                found = self.first_matches(signatures[members])
-                near = found != NO_MATCH
-                matches[members[near]] = np.minimum(matches[members[near]], members[found[near]])
-        return np.where(matches == count, NO_MATCH, matches)
+                near[members] |= self.near_duplicates_in_bucket(signatures[members])
+        return near
 
 
 def _shingles(text: str, length: int) -> np.ndarray:

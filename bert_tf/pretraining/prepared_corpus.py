@@ -22,7 +22,7 @@ from bert_tf.pretraining.example_files import Description, write_description
 
 VOCABULARY_FILE = "vocab.txt"
 _DESCRIPTION = "description.json"
-_DROPPED = (*DROPPED, "exact_duplicates", "near_duplicates", "excluded", "nearly_excluded")
+_DROPPED = (*DROPPED, "exact_duplicates", "near_duplicates")
 _OF_THE_RUN = {"output", "processes", "runner", "vocabulary"}
 _OF_EXAMPLES = {"lowercase", "sequence_length", "validation_ratio", "corpus"}
 

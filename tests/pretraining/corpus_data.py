@@ -58,6 +58,7 @@ def write_corpus(folder: Path) -> dict[str, Any]:
         "survivors": survivors,
         "dropped": {
             "empty": 0,  # no document: the reader passes over empty rows
+            "excluded": 4,
             "too_short": 1,
             "too_long": 0,
             "few_letters": 1,
@@ -65,8 +66,6 @@ def write_corpus(folder: Path) -> dict[str, Any]:
             "repeated_lines": 0,
             "exact_duplicates": 7,
             "near_duplicates": 4,
-            "excluded": 3,
-            "nearly_excluded": 1,
         },
     }
 

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from bert_tf.pretraining.corpus_config import PreparationConfig
-from bert_tf.pretraining.corpus_steps import Cleaned, Document, Key, clean_document
+from bert_tf.pretraining.corpus_steps import Cleaned, clean_document
+from bert_tf.pretraining.exclusion import Exclusion
 
 GOOD = "我非常喜欢这本书，内容很好。"
 
 
-def clean(text: str, *, excluded: bool = False, **options: Any) -> Cleaned:
+def clean(text: str, exclude: Sequence[str] = (), **options: Any) -> Cleaned:
     config = PreparationConfig(data=["x.txt"], output="x", **options)
-    return clean_document(Document(Key(0, 0), text), config, excluded=excluded)
+    return clean_document(text, config, Exclusion(exclude))
 
 
 def test_lines_stay_and_blank_ones_go() -> None:
     cleaned = clean(f"  {GOOD}  \r\n\n \t\n第二\u200b行  也 是。\n")
-    assert cleaned.document.text == f"{GOOD}\n第二行 也 是。"
+    assert cleaned.text == f"{GOOD}\n第二行 也 是。"
     assert cleaned.dropped is None
     assert cleaned.changed_by == {"whitespace", "control_characters"}
-    assert clean(cleaned.document.text) == (cleaned.document, None, frozenset())
+    assert clean(cleaned.text) == (cleaned.text, None, frozenset())
 
 
 def test_markup_over_several_lines() -> None:
     text = f"<!-- a\nb --><p\nclass='x'>{GOOD}</p>"
     cleaned = clean(text, cleaning={"html": True})
-    assert cleaned.document.text == GOOD
+    assert cleaned.text == GOOD
     assert "html" in cleaned.changed_by
-    assert "<p" in clean(text).document.text
+    assert "<p" in clean(text).text
 
 
 @pytest.mark.parametrize(
@@ -55,6 +57,12 @@ def test_filters(text: str, filters: dict[str, Any], reason: str | None) -> None
     assert clean(text, filters=filters).dropped == reason
 
 
-def test_filters_do_not_drop_what_is_to_be_excluded() -> None:
-    assert clean("短。", excluded=True).dropped is None
-    assert clean(" ", excluded=True).dropped == "empty"
+def test_what_must_not_come_in_goes_before_the_filters_see_the_rest() -> None:
+    assert clean(GOOD, [GOOD]) == ("", "excluded", frozenset())
+    assert clean(f"{GOOD}\n其余的行留下，因为它足够长。", [GOOD]) == (
+        "其余的行留下，因为它足够长。",
+        None,
+        frozenset({"exclusion"}),
+    )
+    assert clean(f"{GOOD}\n太短。", [GOOD]).dropped == "too_short"
+    assert clean(" ", [GOOD]).dropped == "empty"

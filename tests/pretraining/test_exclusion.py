@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -43,9 +44,24 @@ def test_short_texts_only_match_themselves() -> None:
     assert not exclusion.matches("真的很好看")
 
 
+def test_a_long_english_text_matches_what_it_quotes_alone() -> None:
+    """Any page of English holds most runs of five letters of a sentence that it does not hold."""
+    words = "the hotel was near to station and we had a very good room with breakfast staff were friendly but not"
+    choose = random.Random(5)
+    page = " ".join(choose.choices(words.split(), k=900))
+    sentence = "The staff were not very friendly, but we had a nice breakfast and the station is near."
+    exclusion = Exclusion([sentence])
+    assert not exclusion.matches(page)
+    assert exclusion.matches(page[:2000] + sentence + page[2000:])
+    assert exclusion.matches(sentence.replace("nice", "good"))
+
+
 def test_of_a_document_of_several_lines_the_others_are_kept() -> None:
-    document = "\n".join([OTHER, HELD_OUT, "第二段。"])
-    assert list(Exclusion([HELD_OUT]).filter([document, HELD_OUT])) == [OTHER + "\n第二段。"]
+    exclusion = Exclusion([HELD_OUT])
+    assert exclusion.without_matches(f"{OTHER}\n{HELD_OUT}\n第二段。") == f"{OTHER}\n第二段。"
+    assert exclusion.without_matches(HELD_OUT) == ""
+    assert exclusion.without_matches(f"{HELD_OUT[:14]}\n{HELD_OUT[14:]}") == ""
+    assert Exclusion([]).without_matches(HELD_OUT) == HELD_OUT
 
 
 def test_the_held_out_part_of_an_experiment_is_in_no_corpus(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from bert_tf.errors import UserError
 from bert_tf.pretraining.corpus_config import DeduplicationConfig
-from bert_tf.pretraining.near_duplicates import NO_MATCH, NearDuplicateFinder
+from bert_tf.pretraining.near_duplicates import NearDuplicateFinder
 
 LETTERS = {"zh": [chr(code) for code in range(0x4E00, 0x4E00 + 2000)], "en": list("abcdefghijklmnopqrst ")}
 
@@ -58,27 +58,27 @@ def test_case_and_whitespace_do_not_count_and_short_texts_have_signatures() -> N
     assert not np.array_equal(signer.signature("好"), signer.signature("坏"))
 
 
-def test_matches_follow_from_their_definition() -> None:
-    """The first earlier document that shares a bucket and enough hashes, whatever happened to that one."""
+def test_near_duplicates_follow_from_their_definition() -> None:
+    """An earlier document shares a bucket and enough hashes, whatever happened to that one."""
     choose = random.Random(2)
     texts = [random_text(choose, "zh", 80) for _ in range(20)]
     texts += [mutated(choose.choice(texts), choose, choose.randint(0, 6)) for _ in range(180)]
     signer = finder(threshold=0.7, permutations=64)
     signatures = signer.signatures(texts)
     buckets = [signer.bucket(signatures, band) for band in range(signer.bands)]
-    expected = []
-    for place in range(len(texts)):
-        earlier = (
+    matches = [
+        {
             other
             for other in range(place)
             if any(bucket[other] == bucket[place] for bucket in buckets)
             and np.mean(signatures[other] == signatures[place]) >= 0.7
-        )
-        expected.append(next(earlier, NO_MATCH))
-    found = signer.all_first_matches(signatures)
-    assert found.tolist() == expected
-    matched = {place for place in range(len(texts)) if found[place] != NO_MATCH}
-    assert {found[place] for place in matched} & matched  # a chain: dropped documents drop others
+        }
+        for place in range(len(texts))
+    ]
+    near = signer.near_duplicates(signatures)
+    assert near.tolist() == [bool(earlier) for earlier in matches]
+    dropped = set(np.flatnonzero(near))
+    assert any(earlier and earlier <= dropped for earlier in matches)  # a chain: dropped documents drop others
 
 
 def test_near_duplicates_are_found_and_others_are_not() -> None:
@@ -87,16 +87,16 @@ def test_near_duplicates_are_found_and_others_are_not() -> None:
     copies = [mutated(text, choose, 2) for text in originals]  # Jaccard about 0.9
     different = [mutated(text, choose, 20) for text in originals]  # about 0.3
     signer = finder()
-    found = signer.all_first_matches(signer.signatures([*originals, *copies, *different]))
-    assert (found[:200] == NO_MATCH).all()
-    assert np.mean(found[200:400] == np.arange(200)) > 0.98
-    assert (found[400:] == NO_MATCH).all()
+    near = signer.near_duplicates(signer.signatures([*originals, *copies, *different]))
+    assert not near[:200].any()
+    assert np.mean(near[200:400]) > 0.98
+    assert not near[400:].any()
 
 
 def test_equal_documents_and_no_documents() -> None:
     signer = finder()
-    assert signer.all_first_matches(signer.signatures(["我喜欢这本书。"] * 4)).tolist() == [NO_MATCH, 0, 0, 0]
-    assert not len(signer.all_first_matches(np.zeros((0, 128), np.uint32)))
+    assert signer.near_duplicates(signer.signatures(["我喜欢这本书。"] * 4)).tolist() == [False, True, True, True]
+    assert not len(signer.near_duplicates(np.zeros((0, 128), np.uint32)))
 
 
 def test_a_threshold_that_cannot_be_told() -> None:

@@ -58,8 +58,24 @@ def test_steps_can_be_turned_off(corpus: dict[str, Any], tmp_path: Path) -> None
     ).report["dropped"]
     assert {name: count for name, count in dropped.items() if count} == {"too_short": 1, "few_letters": 1}
     dropped = prepare_corpus(preparation(corpus, tmp_path / "y", deduplication={"near": False})).report["dropped"]
-    assert (dropped["exact_duplicates"], dropped["near_duplicates"]) == (7, 0)
-    assert (dropped["excluded"], dropped["nearly_excluded"]) == (3, 0)
+    assert (dropped["exact_duplicates"], dropped["near_duplicates"], dropped["excluded"]) == (7, 0, 4)
+
+
+def test_texts_that_quote_what_must_not_come_in(tmp_path: Path) -> None:
+    secret = "酒店的位置很方便，离地铁站只有五分钟，房间干净，早餐也不错。"
+    kept = "这本书的内容非常充实，作者的文笔也很好，值得一读再读。"
+    (tmp_path / "test.jsonl").write_text(json.dumps({"text": f"<b>{secret[:9]}</b>{secret[9:]}"}))
+    rows = [f"{kept}{secret}{kept}", f"{kept}\n{secret.upper()}", f"好的！\n{secret}", kept[::-1]]
+    (tmp_path / "data.jsonl").write_text("".join(json.dumps({"text": row}) + "\n" for row in rows))
+    values = {"data": [str(tmp_path / "data.jsonl")], "exclude": str(tmp_path / "test.jsonl")}
+    made = prepare_corpus(preparation({"config": values}, tmp_path / "x", cleaning={"html": True}))
+    assert sorted(texts(tmp_path / "x")) == sorted([kept, kept[::-1]])
+    assert made.report["changed_by"] == {"exclusion": 2}
+    assert {name: count for name, count in made.report["dropped"].items() if count} == {"excluded": 1, "too_short": 1}
+
+    (tmp_path / "test.jsonl").write_text(json.dumps({"text": kept}))
+    prepare_corpus(preparation({"config": values}, tmp_path / "y"))
+    assert kept not in "".join(texts(tmp_path / "y"))  # the files are read anew
 
 
 def test_any_number_of_processes_gives_the_same_files(corpus: dict[str, Any], examples: Path, tmp_path: Path) -> None:
