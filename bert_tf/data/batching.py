@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -142,10 +143,9 @@ class TrainingBatches:
 
     def _count_windows(self) -> int:
         encoder = self.rows.encoder
-        self.rows.count()  # what is wrong with a record is said here: tf.data would hide it in an error of its own
-        rows = _rows_dataset(lambda: iter(self.rows), encoder.training_specs(), encoder.target_signature)
-        chunks = rows.map(encoder.encode_training)
-        return sum(int(_row_count(encoded)) for encoded, _ in chunks)
+        with _errors_of_the_source() as watched:
+            rows = _rows_dataset(lambda: watched(self.rows), encoder.training_specs(), encoder.target_signature)
+            return sum(int(_row_count(encoded)) for encoded, _ in rows.map(encoder.encode_training))
 
     def _cut(
         self, seed: int, window: tf.Tensor, encoded: Mapping[str, tf.RaggedTensor], targets: Any
@@ -215,26 +215,21 @@ class InferenceWindows:
                 up with 0, False or empty strings.
         """
         waiting: deque[tuple[Row, Any]] = deque()
-        failures: list[Exception] = []
 
         def rows() -> Iterator[tuple[Row, Any]]:
-            source: Iterator[tuple[Row, Any]] = (
-                iter(LabelledRows(self.records, self.encoder, self.on_unknown_label))
+            source: Iterable[tuple[Row, Any]] = (
+                LabelledRows(self.records, self.encoder, self.on_unknown_label)
                 if self.labelled
                 else ((row, 0) for row in self.records)
             )
-            try:
-                for pair in source:
-                    waiting.append(pair)
-                    yield pair
-            except Exception as error:
-                failures.append(error)
-                raise
+            for pair in source:
+                waiting.append(pair)
+                yield pair
 
         outputs: list[Mapping[str, np.ndarray]] = []
         places: list[np.ndarray] = []
-        try:
-            for features, place, window_rows in self._batches(rows):
+        with _errors_of_the_source() as watched:
+            for features, place, window_rows in self._batches(lambda: watched(rows())):
                 outputs.append(predict(features))
                 places.append(place.numpy())
                 if sum(map(len, places)) < int(window_rows):
@@ -244,10 +239,6 @@ class InferenceWindows:
                 window = [waiting.popleft() for _ in range(int(window_rows))]
                 yield [row for row, _ in window], [target for _, target in window], joined
                 outputs, places = [], []
-        except tf.errors.OpError:
-            if failures:  # tf.data wraps what its Python source raised: the user needs the original
-                raise failures[0] from None
-            raise
 
     def _batches(self, rows: Callable[[], Iterator[tuple[Row, Any]]]) -> tf.data.Dataset:
         window = self.batch_size * WINDOW_BATCHES
@@ -286,6 +277,30 @@ def concatenate(arrays: Sequence[np.ndarray]) -> np.ndarray:
         joined[(slice(start, start + len(array)), *map(slice, array.shape[1:]))] = array
         start += len(array)
     return joined
+
+
+@contextmanager
+def _errors_of_the_source() -> Iterator[Callable[[Iterable[tuple[Row, Any]]], Iterator[tuple[Row, Any]]]]:
+    """Raises what rows raised inside tf.data, which wraps it in an error of its own: the user needs the original.
+
+    Yields:
+        A function from rows to the same rows, watched.
+    """
+    raised: list[Exception] = []
+
+    def watched(rows: Iterable[tuple[Row, Any]]) -> Iterator[tuple[Row, Any]]:
+        try:
+            yield from rows
+        except Exception as error:
+            raised.append(error)
+            raise
+
+    try:
+        yield watched
+    except tf.errors.OpError:
+        if raised:
+            raise raised[0] from None
+        raise
 
 
 def _rows_dataset(
