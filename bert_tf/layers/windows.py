@@ -1,4 +1,4 @@
-"""Layers for documents as ``(batch, windows, …)``: windows through an encoder, and several windows to one vector."""
+"""Several texts a record, ``(batch, texts, …)``, through an encoder; and windows of a document to one vector."""
 
 from __future__ import annotations
 
@@ -13,12 +13,28 @@ from bert_tf.layers.pooling import AttentionPooling, MaskedMax, MaskedMean
 WindowPooling = Literal["mean", "max", "attention", "transformer"]
 
 
+def fold(values: Any) -> Any:
+    """``(batch, texts, seq_len)`` to ``(batch × texts, seq_len)``, as an encoder takes them."""
+    return ops.reshape(values, (-1, ops.shape(values)[-1]))
+
+
+def unfold(values: Any, padding_mask: Any) -> Any:
+    """What came of folded texts, ``(batch × texts, dim)``, to ``(batch, texts, dim)``.
+
+    Args:
+        values: of each text.
+        padding_mask: of the texts before they were folded, ``(batch, texts, seq_len)``.
+    """
+    batch, texts = ops.shape(padding_mask)[:2]
+    return ops.reshape(values, (batch, texts, values.shape[-1]))
+
+
 @keras.saving.register_keras_serializable(package="bert_tf")
 class FoldWindows(keras.layers.Layer):
-    """``(batch, windows, seq_len)`` to ``(batch × windows, seq_len)``: an encoder sees each window as a text."""
+    """:func:`fold` in a functional model: an encoder sees each window as a text."""
 
     def call(self, inputs: Any) -> Any:
-        return ops.reshape(inputs, (-1, ops.shape(inputs)[-1]))
+        return fold(inputs)
 
     def compute_output_spec(self, inputs: Any) -> Any:
         return keras.KerasTensor((None, inputs.shape[-1]), inputs.dtype)
@@ -26,12 +42,10 @@ class FoldWindows(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="bert_tf")
 class UnfoldWindows(keras.layers.Layer):
-    """``(batch × windows, dim)`` back to ``(batch, windows, dim)``."""
+    """:func:`unfold` in a functional model."""
 
     def call(self, inputs: Any, padding_mask: Any) -> Any:
-        """``padding_mask``: that of the windows, ``(batch, windows, seq_len)``."""
-        shape = ops.shape(padding_mask)
-        return ops.reshape(inputs, (shape[0], shape[1], inputs.shape[-1]))
+        return unfold(inputs, padding_mask)
 
     def compute_output_spec(self, inputs: Any, padding_mask: Any) -> Any:
         return keras.KerasTensor((*padding_mask.shape[:2], inputs.shape[-1]), inputs.dtype)

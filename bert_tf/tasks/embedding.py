@@ -16,10 +16,10 @@ from bert_tf.data.records import Records, Row, is_missing
 from bert_tf.errors import UserError
 from bert_tf.evaluation.embedding_metrics import pair_metrics
 from bert_tf.layers.pooling import MaskedMean, token_vectors
-from bert_tf.layers.text_groups import fold, group, pad_groups, unfold
+from bert_tf.layers.windows import fold, unfold
 from bert_tf.losses.embedding_losses import contrastive_loss, cosent_loss, cosine, first_of_equals, triplet_loss
 from bert_tf.tasks.task import TextTask
-from bert_tf.tokenization.text_preprocessor import TextPreprocessor
+from bert_tf.tokenization.text_preprocessor import TextPreprocessor, group
 
 _COLUMNS = {
     "contrastive": ("text", "text_pair"),
@@ -132,7 +132,8 @@ class SentenceEncoder(TextTask):
     def call(self, inputs: Mapping[str, Any], training: bool | None = None, mask: Any = None) -> Any:
         if len(inputs["token_ids"].shape) == 2:
             return super().call(inputs, training=training, mask=mask)
-        return unfold(super().call(fold(inputs), training=training), inputs)
+        folded = {name: fold(value) for name, value in inputs.items()}
+        return unfold(super().call(folded, training=training), inputs["padding_mask"])
 
     @classmethod
     def learn_from(
@@ -229,11 +230,6 @@ class SentenceEncoder(TextTask):
         # Each pass through dropout gives another vector of the text: SimCSE's pair.
         twice = {"text_pair": columns["text"]} if self.loss_name == "simcse" else {}
         return self.encode({**columns, **twice}), targets
-
-    def pad(self, encoded: Mapping[str, tf.RaggedTensor], multiple_of: int = 1) -> dict[str, tf.Tensor]:
-        if next(iter(encoded.values())).ragged_rank == 1:
-            return self.preprocessor.pad(encoded, multiple_of=multiple_of)
-        return pad_groups(self.preprocessor, encoded, multiple_of)
 
     def training_specs(self) -> dict[str, tf.TensorSpec]:
         return {name: tf.TensorSpec([None], tf.string, name=name) for name in self.trained_columns}

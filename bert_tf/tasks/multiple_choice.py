@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from bert_tf.data.records import Records, Row, is_missing, text_of
 from bert_tf.errors import UserError
 from bert_tf.layers.pooling import pool
-from bert_tf.layers.text_groups import fold, group, pad_groups, unfold
+from bert_tf.layers.windows import fold, unfold
 from bert_tf.tasks.task import TextTask
-from bert_tf.tokenization.text_preprocessor import TextPreprocessor
+from bert_tf.tokenization.text_preprocessor import TextPreprocessor, group
 
 _NO_CHOICE = -1e9
 _NUMBERED = re.compile(r"(?:choice|ending|option)_?(\d+)")
@@ -99,7 +99,8 @@ class ChoiceScorer(TextTask):
     def call(self, inputs: Mapping[str, Any], training: bool | None = None, mask: Any = None) -> Any:
         if len(inputs["token_ids"].shape) == 2:
             return super().call(inputs, training=training, mask=mask)
-        logits = unfold(super().call(fold(inputs), training=training), inputs)[..., 0]
+        folded = {name: fold(value) for name, value in inputs.items()}
+        logits = unfold(super().call(folded, training=training), inputs["padding_mask"])[..., 0]
         is_choice = tf.reduce_any(inputs["padding_mask"] > 0, -1)
         return tf.where(is_choice, tf.cast(logits, tf.float32), _NO_CHOICE)
 
@@ -169,9 +170,6 @@ class ChoiceScorer(TextTask):
         if self.question:
             seconds = tf.strings.join([tf.gather(columns["question"], of), seconds], separator=" ")
         return group(self.preprocessor.pack(tf.gather(columns["text"], of), seconds), lengths)
-
-    def pad(self, encoded: Mapping[str, tf.RaggedTensor], multiple_of: int = 1) -> dict[str, tf.Tensor]:
-        return pad_groups(self.preprocessor, encoded, multiple_of)
 
     def answer_texts(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Adds ``choice``, the chosen text, to what :meth:`finish` gives."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 import keras
 import keras_hub
 import tensorflow as tf
 
-from bert_tf.tokenization.text_preprocessor import TextPreprocessor
+from bert_tf.tokenization.text_preprocessor import TextPreprocessor, group
+from bert_tf.tokenization.windows import slices
 
 Strategy = Literal["windows", "head_tail"]
 
@@ -67,22 +67,7 @@ class DocumentPreprocessor(TextPreprocessor):
         if self.strategy == "head_tail":
             return self.pack_tokens(self._head_and_tail(tokens))
         windows, counts = self._windows(tokens)
-        packed = self.pack_tokens(windows)
-        return {name: tf.RaggedTensor.from_row_lengths(rows, counts) for name, rows in packed.items()}
-
-    def pad(
-        self, packed: Mapping[str, tf.RaggedTensor], length: int | None = None, multiple_of: int = 1
-    ) -> dict[str, tf.Tensor]:
-        """Ragged rows to dense int32: ``(batch, windows, seq_len)``, as many windows as the batch's longest text has.
-
-        A window that is filled up has a ``padding_mask`` of zeros. Head and tail are ``(batch, seq_len)``.
-        """
-        if self.strategy == "head_tail":
-            return super().pad(packed, length, multiple_of)
-        counts = packed["token_ids"].row_lengths()
-        flat = super().pad({name: rows.values for name, rows in packed.items()}, length, multiple_of)
-        dense = {name: tf.RaggedTensor.from_row_lengths(value, counts).to_tensor() for name, value in flat.items()}
-        return {name: tf.ensure_shape(value, [None, None, length]) for name, value in dense.items()}
+        return group(self.pack_tokens(windows), counts)
 
     def _head_and_tail(self, tokens: tf.RaggedTensor) -> tf.RaggedTensor:
         room = self.sequence_length - 2
@@ -103,7 +88,4 @@ class DocumentPreprocessor(TextPreprocessor):
         number = tf.ragged.range(counts)
         text = number.value_rowids()
         start = number.flat_values * self.doc_stride
-        size = tf.minimum(tf.gather(lengths, text) - start, room)
-        start += tf.gather(tokens.row_starts(), text)
-        places = tf.ragged.range(start, start + size)
-        return places.with_flat_values(tf.gather(tokens.flat_values, places.flat_values)), counts
+        return slices(tokens, text, start, tf.minimum(start + room, tf.gather(lengths, text))), counts

@@ -85,11 +85,18 @@ class TextPreprocessor(keras_hub.models.Preprocessor):
     ) -> dict[str, tf.Tensor]:
         """Ragged rows to dense ``(batch, seq_len)`` int32 tensors and their ``padding_mask``.
 
+        Groups of rows, ``(batch, None, None)``, become ``(batch, texts, seq_len)``, each filled up to as many texts as
+        the largest has; there ``padding_mask`` is 0.
+
         Args:
-            packed: from :meth:`pack`.
+            packed: from :meth:`pack` or :func:`group`.
             length: the exact ``seq_len``; default the longest row's, rounded up.
             multiple_of: round the length up to a multiple of this, but never beyond ``sequence_length``.
         """
+        if packed["token_ids"].ragged_rank == 2:
+            flat = self.pad({name: rows.values for name, rows in packed.items()}, length, multiple_of)
+            grouped = group(flat, packed["token_ids"].row_lengths())
+            return {name: tf.ensure_shape(rows.to_tensor(), [None, None, length]) for name, rows in grouped.items()}
         lengths = tf.cast(packed["token_ids"].row_lengths(), tf.int32)
         if length is None:
             longest = tf.reduce_max(tf.concat([lengths, [1]], 0))
@@ -143,6 +150,20 @@ class TextPreprocessor(keras_hub.models.Preprocessor):
     def _separators_between(self) -> int:
         """RoBERTa and its kin put two separators between the texts of a pair, BERT one."""
         return 1 if self.segment_ids or getattr(self.tokenizer, "cls_token_id", None) is not None else 2
+
+
+def group(rows: Mapping[str, Any], lengths: tf.Tensor) -> dict[str, tf.RaggedTensor]:
+    """Rows of all records one behind the other to records of several rows.
+
+    Args:
+        rows: ``(texts of all records, …)``, ragged or dense.
+        lengths: number of texts of each record, ``(batch,)`` integer.
+
+    Returns:
+        ``(batch, None, …)``.
+    """
+    lengths = tf.cast(lengths, tf.int64)
+    return {name: tf.RaggedTensor.from_row_lengths(values, lengths) for name, values in rows.items()}
 
 
 def _truncate_longest_first(
