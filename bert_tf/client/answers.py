@@ -1,8 +1,11 @@
-"""What the clients return and raise."""
+"""What the clients return and raise, and what they try again."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 
 @dataclass(frozen=True)
@@ -30,3 +33,18 @@ class ServingError(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
+
+
+def retrying(codes: Collection[str], attempts: int) -> Retrying:
+    """Calls again what raised a :class:`ServingError` with one of the codes, after growing pauses.
+
+    Args:
+        codes: of a server that is unreachable or overloaded.
+        attempts: in all; the last error is raised.
+    """
+    return Retrying(
+        retry=retry_if_exception(lambda error: isinstance(error, ServingError) and error.code in codes),
+        stop=stop_after_attempt(attempts),
+        wait=wait_exponential_jitter(initial=0.1, max=5),
+        reraise=True,
+    )

@@ -9,7 +9,6 @@ from typing import Any
 import grpc
 import numpy as np
 import tensorflow as tf
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 from tensorflow_serving.apis import (
     get_model_status_pb2,
     model_service_pb2_grpc,
@@ -17,7 +16,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from bert_tf.client.answers import Classification, ServingError
+from bert_tf.client.answers import Classification, ServingError, retrying
 
 _RETRIED = {"UNAVAILABLE", "RESOURCE_EXHAUSTED"}
 _LARGEST_MESSAGE = 64 * 2**20
@@ -41,12 +40,7 @@ class GrpcClient:
         self._predictions = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
         self._timeout = timeout
-        self._retrying = Retrying(
-            retry=retry_if_exception(lambda error: isinstance(error, ServingError) and error.code in _RETRIED),
-            stop=stop_after_attempt(attempts),
-            wait=wait_exponential_jitter(initial=0.1, max=5),
-            reraise=True,
-        )
+        self._retrying = retrying(_RETRIED, attempts)
 
     def predict(
         self,

@@ -7,9 +7,8 @@ from types import TracebackType
 from typing import Any
 
 import httpx
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from bert_tf.client.answers import Classification, ServingError
+from bert_tf.client.answers import Classification, ServingError, retrying
 
 _RETRIED = {"429", "503", "UNREACHABLE"}
 
@@ -25,12 +24,7 @@ class RestClient:
 
     def __init__(self, base_url: str, *, timeout: float = 10.0, attempts: int = 4) -> None:
         self._http = httpx.Client(base_url=base_url, timeout=timeout)
-        self._retrying = Retrying(
-            retry=retry_if_exception(lambda error: isinstance(error, ServingError) and error.code in _RETRIED),
-            stop=stop_after_attempt(attempts),
-            wait=wait_exponential_jitter(initial=0.1, max=5),
-            reraise=True,
-        )
+        self._retrying = retrying(_RETRIED, attempts)
 
     def predict(
         self,

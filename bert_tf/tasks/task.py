@@ -195,7 +195,10 @@ class TextTask(keras_hub.models.Task):
         return self.encode(columns), targets
 
     def pad(self, encoded: Mapping[str, tf.RaggedTensor], multiple_of: int = 1) -> dict[str, tf.Tensor]:
-        """Ragged model inputs to dense ones ``(batch, seq_len)`` int32, as long as the batch's longest."""
+        """Ragged model inputs to dense ones, ``(batch, seq_len)`` or ``(batch, texts, seq_len)`` int32.
+
+        They are as long as the batch's longest.
+        """
         return self.preprocessor.pad(encoded, multiple_of=multiple_of)
 
     def pad_training(
