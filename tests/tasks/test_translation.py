@@ -203,9 +203,11 @@ def test_heads_that_do_not_divide_the_width() -> None:
 
 
 def test_another_size_than_the_encoder_s() -> None:
-    task = small_translator(decoder_hidden_dim=32, decoder_heads=4, decoder_layers=2)
+    task = small_translator(decoder_hidden_dim=32, decoder_heads=4, decoder_layers=1)
     features, targets, _ = one_batch(task)
     assert task(features).shape == (*targets.shape, len(task.target_vocabulary))
+    assert len(task.decoder.layers) == 1
+    assert task.decoder.embeddings.token_embedding.embeddings.shape == (len(task.target_vocabulary), 32)
 
 
 def test_bad_records() -> None:

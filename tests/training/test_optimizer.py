@@ -38,7 +38,7 @@ def test_schedule_without_warmup_starts_at_the_peak() -> None:
 def test_schedule_survives_serialisation() -> None:
     schedule = WarmupDecay(peak=2e-5, total_steps=100, warmup_steps=10, shape="cosine")
     again = keras.optimizers.schedules.deserialize(keras.optimizers.schedules.serialize(schedule))
-    assert again.get_config() == schedule.get_config()
+    assert [float(again(step)) for step in (5, 30, 100)] == [float(schedule(step)) for step in (5, 30, 100)]
 
 
 def test_updates_follow_loshchilov_and_hutter() -> None:

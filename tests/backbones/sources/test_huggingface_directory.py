@@ -98,13 +98,18 @@ def test_half_precision_weights_are_read(directory: Path, dtype: Any) -> None:
 
 
 def test_missing_pooler_stays_random(directory: Path, caplog: pytest.LogCaptureFixture) -> None:
-    save_file(
-        {name: value for name, value in tensors(directory).items() if not name.startswith("bert.pooler")},
-        directory / "model.safetensors",
-    )
+    kept = {name: value for name, value in tensors(directory).items() if not name.startswith("bert.pooler")}
+    save_file(kept, directory / "model.safetensors")
     keras.utils.set_random_seed(1)
-    load_backbone(str(directory))
+    backbone = load_backbone(str(directory)).backbone
     assert "has no pooler: its weights start random" in caplog.text
+    assert np.std(backbone.pooled_dense.kernel) > 0
+    np.testing.assert_array_equal(
+        backbone.token_embedding.embeddings, kept.pop("bert.embeddings.word_embeddings.weight")
+    )
+    save_file(kept, directory / "model.safetensors")
+    with pytest.raises(UserError, match="word_embeddings"):
+        load_backbone(str(directory))
 
 
 @pytest.mark.parametrize(("value", "lowercase"), [(True, True), (False, False), (None, True)])
