@@ -76,7 +76,10 @@ def held_out_texts(config_file: str | Path) -> Iterator[str]:
     splits = open_splits(config.data, task, seed=config.seed)
     parts = [records for records in (splits.validation, splits.test) if records is not None]
     if not parts:
-        raise UserError(f"--exclude_splits_of {config_file}: this experiment has neither validation nor test data.")
+        raise UserError(
+            f"--exclude_splits_of {config_file}: this experiment has neither validation nor test data, so "
+            "that nothing is to be kept out: leave the file out, or give its data.validation, data.test or data.split."
+        )
     for records in parts:
         for row in records:
             yield from (row.values[name] for name in task.text_columns if isinstance(row.values.get(name), str))

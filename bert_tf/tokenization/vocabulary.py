@@ -91,7 +91,10 @@ def check_vocabulary(tokens: Sequence[str], name: str) -> None:
     """Raises UserError if a reserved token is missing or a token stands twice."""
     missing = [token for token in RESERVED_TOKENS if token not in tokens]
     if missing:
-        raise UserError(f"{name}: the vocabulary lacks {', '.join(missing)}.")
+        raise UserError(
+            f"{name}: the vocabulary lacks {', '.join(missing)}. Take the model's own vocab.txt, or learn one with "
+            "python -m bert_tf.vocab."
+        )
     seen: set[str] = set()
     for line, token in enumerate(tokens, start=1):
         if token in seen:

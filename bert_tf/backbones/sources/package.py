@@ -28,10 +28,11 @@ def load(spec: str, options: LoadOptions) -> LoadedBackbone:
     except ValueError:
         found = None
     if found is None or not found.submodule_search_locations:
-        raise UserError(f"--backbone {spec}: the Python package {name!r} is not installed.")
-    directory = Path(next(iter(found.submodule_search_locations))) / path
+        raise UserError(f"--backbone {spec}: the Python package {name!r} is not installed: install it with pip.")
+    package = Path(next(iter(found.submodule_search_locations)))
+    directory = package / path
     if not directory.is_dir():
-        raise UserError(f"--backbone {spec}: the package has no directory {path!r}.")
+        raise UserError(f"--backbone {spec}: the package has no directory {path!r}. Give one that is in {package}.")
     return load_backbone(
         str(directory),
         texts=options.texts,
