@@ -8,7 +8,7 @@ import os
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from pydantic import BaseModel
@@ -42,9 +42,10 @@ class ArgumentParser(argparse.ArgumentParser):
 def add_config_flags(parser: argparse.ArgumentParser, schema: type[BaseModel], argv: Sequence[str]) -> None:
     """Adds one dotted flag for each leaf of ``schema``.
 
-    A field that is a free mapping (``data.columns``) takes any name below it: those flags are taken from ``argv``.
+    A field that is a free mapping (``data.columns``) takes any name below it: those flags are taken from ``argv``. So
+    are the names of sections that the user names (``tasks``).
     """
-    for name, field in _leaves(schema):
+    for name, field in _leaves(schema, [arg.split("=", 1)[0].removeprefix("--") for arg in argv]):
         if typing.get_origin(field.annotation) is dict:
             given = {arg.split("=", 1)[0] for arg in argv if arg.startswith(f"--{name}.")}
             for flag in sorted(given) or [f"--{name}.KEY"]:
@@ -74,7 +75,7 @@ def config_values(arguments: argparse.Namespace, schema: type[BaseModel]) -> dic
     """Returns the flags that were given, as the nested mapping that ``schema`` validates."""
     values: dict[str, Any] = {}
     top = set(schema.model_fields)
-    mappings = {name for name, field in _leaves(schema) if typing.get_origin(field.annotation) is dict}
+    mappings = {name for name, field in _leaves(schema, vars(arguments)) if typing.get_origin(field.annotation) is dict}
     for name, value in vars(arguments).items():
         if value is None or name.split(".")[0] not in top:
             continue
@@ -117,12 +118,20 @@ def positive(text: str) -> int:
     return number
 
 
-def _leaves(schema: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+def _leaves(schema: type[BaseModel], given: Iterable[str], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Dotted names of what can be set, with their fields; of sections that the user names, those in ``given``."""
     for name, field in schema.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _leaves(field.annotation, f"{prefix}{name}.")
-        else:
+        path = f"{prefix}{name}."
+        types = [field.annotation, *typing.get_args(field.annotation)]
+        section = next((t for t in (types[0], types[-1]) if isinstance(t, type) and issubclass(t, BaseModel)), None)
+        if section is None:
             yield prefix + name, field
+        elif section is field.annotation:
+            yield from _leaves(section, given, path)
+        else:
+            names = {flag.removeprefix(path).split(".")[0] for flag in given if flag.startswith(path)}
+            for each in sorted(names) or ["NAME"]:
+                yield from _leaves(section, given, f"{path}{each}.")
 
 
 def _metavar(annotation: Any) -> str:
@@ -137,7 +146,7 @@ def _metavar(annotation: Any) -> str:
 
 
 def _is_optional(schema: type[BaseModel], name: str) -> bool:
-    field = dict(_leaves(schema)).get(name)
+    field = dict(_leaves(schema, [name])).get(name)
     return field is not None and types.NoneType in typing.get_args(field.annotation)
 
 

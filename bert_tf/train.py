@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bert_tf import command_line
-from bert_tf.config import ExperimentConfig
+from bert_tf.config import ExperimentConfig, read_yaml
+from bert_tf.multi_task.config import MultiTaskConfig
 
 EXAMPLES = """\
   python -m bert_tf.train --task classification --backbone bert_base_zh --data.train train.tsv \\
       --data.validation dev.tsv --training.epochs 3 --output runs/x
   python -m bert_tf.train --backbone scratch:mini --data.train all.csv --data.split 0.8 0.1 0.1 \\
       --data.columns.text review --data.columns.label stars --output runs/stars
+  python -m bert_tf.train --config configs/multi_task_glue.yaml      # several tasks on one backbone
   python -m bert_tf.train --config runs/x/config.yaml --resume"""
 
 
@@ -20,15 +22,25 @@ def main(argv: Sequence[str]) -> None:
     parser = command_line.ArgumentParser(command="train", description="Fine-tune BERT.", examples=EXAMPLES)
     parser.add_argument("--config", metavar="FILE", help="YAML config; flags win over it")
     parser.add_argument("--resume", action="store_true", help="continue a run from its last checkpoint")
-    command_line.add_config_flags(parser, ExperimentConfig, argv)
+    config_file = parser.parse_known_args([a for a in argv if a not in ("-h", "--help")])[0].config
+    several = config_file is not None and "tasks" in read_yaml(config_file)[0]
+    command_line.add_config_flags(parser, MultiTaskConfig if several else ExperimentConfig, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
 
-    config = command_line.read_config(arguments, ExperimentConfig)
+    # TensorFlow loads only once the flags are right.
+    if several:
+        config = command_line.read_config(arguments, MultiTaskConfig)
 
-    from bert_tf.training.experiment import run_experiment  # TensorFlow loads only once the flags are right
+        from bert_tf.multi_task.experiment import run_multi_task
 
-    run_experiment(config, resume=arguments.resume)
+        run_multi_task(config, resume=arguments.resume)
+    else:
+        experiment = command_line.read_config(arguments, ExperimentConfig)
+
+        from bert_tf.training.experiment import run_experiment
+
+        run_experiment(experiment, resume=arguments.resume)
 
 
 if __name__ == "__main__":

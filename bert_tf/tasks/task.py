@@ -78,13 +78,20 @@ class TextTask(keras_hub.models.Task):
         return cls.create(load_backbone(preset), sequence_length=sequence_length, **kwargs)
 
     def save_to_preset(self, preset_dir: str, **kwargs: Any) -> None:
-        """Saves the task as a KerasHub preset that computes in float32, whatever precision it was trained in."""
+        """Saves the task as a KerasHub preset that computes in float32, whatever precision it was trained in.
+
+        ``labels.txt`` beside it holds the labels, one a line, where there are any.
+        """
         super().save_to_preset(preset_dir, **kwargs)
         # The weights are float32 in any case, and KerasHub cannot read back the name of a mixed policy.
         for name in (CONFIG_FILE, TASK_CONFIG_FILE):
             path = Path(preset_dir) / name
             text = path.read_text(encoding="utf-8")
             path.write_text(re.sub(r'"mixed_b?float16"', '"float32"', text), encoding="utf-8")
+        labels = self.label_names()
+        if labels is not None:
+            lines = "".join(f"{label}\n" for label in labels)
+            (Path(preset_dir) / "labels.txt").write_text(lines, encoding="utf-8")
 
     def save_task_weights(self, filepath: str) -> None:
         """Saves the head's weights; KerasHub would save the optimiser's state with them."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
+import tensorflow as tf
 
-from bert_tf.backbones.loading import load_backbone
-from bert_tf.config import ExperimentConfig, validate
+from bert_tf.backbones.loading import LoadedBackbone, load_backbone
+from bert_tf.config import ExperimentConfig, TrainingConfig, validate
 from bert_tf.data.batching import LabelledRows, TrainingBatches
 from bert_tf.data.records import Records
 from bert_tf.data.splits import Splits, open_splits
@@ -18,11 +21,100 @@ from bert_tf.errors import UserError
 from bert_tf.evaluation.inference import build_predict, evaluate_records
 from bert_tf.tasks import find_task
 from bert_tf.tasks.task import TextTask
+from bert_tf.training.checkpoint import Progress
 from bert_tf.training.loop import train
 from bert_tf.training.run_directory import RunDirectory
 from bert_tf.training.strategy import build_strategy, check_batch_size, describe_strategy, is_chief
 
 logger = logging.getLogger("bert_tf")
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """What a task learns from, before there is a model.
+
+    Attributes:
+        task_class: of ``bert_tf/tasks``.
+        splits: its records.
+        options: the arguments of its constructor, by the config and by the training records.
+    """
+
+    task_class: type[TextTask]
+    splits: Splits
+    options: dict[str, Any]
+
+    @classmethod
+    def open(cls, config: ExperimentConfig) -> TaskData:
+        """Opens, cleans and splits the records, and reads the training records once.
+
+        Raises:
+            UserError: there is no such task, its options or its data are wrong.
+        """
+        task_class = find_task(config.task)
+        options = validate(task_class.Options, config.head, flag_prefix="head.")
+        splits = open_splits(config.data, task_class, seed=config.seed)
+        facts = task_class.learn_from(splits.train, config.data.labels, options)
+        return cls(task_class, splits, options.model_dump() | facts)
+
+    def texts(self) -> Iterator[str]:
+        """The training texts, from which a scratch backbone's vocabulary is learned."""
+        for row in self.splits.train:
+            for column in (*self.task_class.text_columns, *self.task_class.list_columns):
+                value = row.values.get(column, [])
+                yield from [value] if isinstance(value, str) else value
+
+    def build(self, loaded: LoadedBackbone, config: ExperimentConfig) -> TextTask:
+        """Puts the task on a loaded backbone.
+
+        Raises:
+            UserError: the backbone does not suit the task, or the validation data lacks a column.
+        """
+        task = self.task_class.create(
+            loaded,
+            sequence_length=config.data.sequence_length,
+            dtype=dtype_policy(config.training),
+            **self.options,
+        )
+        if self.splits.validation is not None:
+            _check_columns(self.splits.validation, task)
+        return task
+
+    def batches(self, task: TextTask, config: ExperimentConfig) -> TrainingBatches:
+        """The training data of the task that was built.
+
+        Raises:
+            UserError: a record cannot train it.
+        """
+        return TrainingBatches(
+            LabelledRows(self.splits.train, task, config.data.on_unknown_label),
+            config.training.batch_size,
+            seed=config.seed,
+            shuffle_buffer=config.data.shuffle_buffer,
+            length_bucketing=config.data.length_bucketing,
+            multiple_of=64 if config.training.xla else 8,
+        )
+
+    def validation(
+        self, task: TextTask, config: ExperimentConfig, strategy: tf.distribute.Strategy
+    ) -> Callable[[], dict[str, Any]] | None:
+        """A function that scores the task on the validation data; ``None`` if there are none."""
+        records = self.splits.validation
+        if records is None:
+            return None
+        return partial(
+            evaluate_records,
+            task,
+            records,
+            batch_size=config.training.evaluation_batch_size,
+            on_unknown_label=config.data.on_unknown_label,
+            predict=build_predict(task, strategy),
+            tune=True,
+        )
+
+    def save_examples(self, task: TextTask, run: RunDirectory) -> None:
+        """Keeps a few texts in the run, held-out ones where there are any."""
+        rows = self.splits.validation or self.splits.train
+        run.save_examples({name: row.values[name] for name in task.input_columns()} for row in rows)
 
 
 def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDirectory:
@@ -40,78 +132,59 @@ def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDire
     keras.utils.set_random_seed(config.seed)
     recipe = config.training
     check_batch_size(strategy, recipe.batch_size, recipe.gradient_accumulation_steps)
-    task_class = find_task(config.task)
-    options = validate(task_class.Options, config.head, flag_prefix="head.")
-    RunDirectory(config.output).check_startable(config, resume)
+    run = RunDirectory(config.output)
+    run.check_startable(config, resume)
 
     started = time.monotonic()
-    splits = open_splits(config.data, task_class, seed=config.seed)
-    facts = task_class.learn_from(splits.train, config.data.labels, options)
-    dtype = "float32" if recipe.mixed_precision == "none" else f"mixed_{recipe.mixed_precision}"
+    data = TaskData.open(config)
     with strategy.scope():
         loaded = load_backbone(
             config.backbone,
-            texts=lambda: _texts(splits, (*task_class.text_columns, *task_class.list_columns)),
+            texts=data.texts,
             scratch=config.scratch,
             sequence_length=config.data.sequence_length,
             seed=config.seed,
-            dtype=dtype,
+            dtype=dtype_policy(recipe),
         )
         keras.utils.set_random_seed(config.seed)
-        task = task_class.create(
-            loaded, sequence_length=config.data.sequence_length, dtype=dtype, **(options.model_dump() | facts)
-        )
+        task = data.build(loaded, config)
     logger.info("backbone: %s", loaded.source)
     logger.info("distribution: %s", describe_strategy(strategy))
 
-    if splits.validation is not None:
-        _check_columns(splits.validation, task)
-    rows = LabelledRows(splits.train, task, config.data.on_unknown_label)
-    batches = TrainingBatches(
-        rows,
-        recipe.batch_size,
-        seed=config.seed,
-        shuffle_buffer=config.data.shuffle_buffer,
-        length_bucketing=config.data.length_bucketing,
-        multiple_of=64 if recipe.xla else 8,
-    )
+    batches = data.batches(task, config)
     logger.info(
         "training on %d examples: %d epochs of %d batches", batches.examples, recipe.epochs, batches.steps_per_epoch
     )
-    predict = build_predict(task, strategy)
-
-    def evaluate() -> dict[str, Any]:
-        assert splits.validation is not None
-        return evaluate_records(
-            task,
-            splits.validation,
-            batch_size=recipe.evaluation_batch_size,
-            on_unknown_label=config.data.on_unknown_label,
-            predict=predict,
-            tune=True,
-        )
-
-    run = RunDirectory(config.output)
+    validate = data.validation(task, config, strategy)
     if is_chief(strategy):
         run = RunDirectory.create(config)
-        held_out = splits.validation or splits.train
-        run.save_examples({name: row.values[name] for name in task.input_columns()} for row in held_out)
-    end = train(
-        task,
-        batches,
-        recipe,
-        run,
-        validate=evaluate if splits.validation is not None else None,
-        resume=resume,
-        strategy=strategy,
-    )
+        data.save_examples(task, run)
+    end = train(task, batches, recipe, run, validate=validate, resume=resume, strategy=strategy)
     if is_chief(strategy):
-        run.add_to_environment(wall_seconds=round(time.monotonic() - started, 1), steps=end.step)
-        if end.best is not None and end.best_epoch is not None:
-            name = recipe.best_metric or task_class.best_metric[0]
-            logger.info("best epoch: %d (%s %.4f)", end.best_epoch + 1, name, end.best)
-        logger.info("the model is in %s", run.model)
+        finish(run, task, recipe, end, started)
     return run
+
+
+def finish(run: RunDirectory, task: TextTask, recipe: TrainingConfig, end: Progress, started: float) -> None:
+    """Notes what is known at the end of a training.
+
+    Args:
+        run: its directory.
+        task: what was trained.
+        recipe: how.
+        end: from ``train``.
+        started: by ``time.monotonic()``.
+    """
+    run.add_to_environment(wall_seconds=round(time.monotonic() - started, 1), steps=end.step)
+    if end.best is not None and end.best_epoch is not None:
+        name = recipe.best_metric or task.best_metric[0]
+        logger.info("best epoch: %d (%s %.4f)", end.best_epoch + 1, name, end.best)
+    logger.info("the model is in %s", run.model)
+
+
+def dtype_policy(recipe: TrainingConfig) -> str:
+    """Name of the Keras dtype policy that a recipe computes in."""
+    return "float32" if recipe.mixed_precision == "none" else f"mixed_{recipe.mixed_precision}"
 
 
 def _check_columns(validation: Records, task: TextTask) -> None:
@@ -123,11 +196,3 @@ def _check_columns(validation: Records, task: TextTask) -> None:
             f"{row.file}: there is no column {missing[0]!r}, which evaluation reads. Name the right one with "
             f"--data.columns.{missing[0]} NAME."
         )
-
-
-def _texts(splits: Splits, columns: tuple[str, ...]) -> Iterator[str]:
-    """The training texts, from which a scratch backbone's vocabulary is learned."""
-    for row in splits.train:
-        for column in columns:
-            value = row.values.get(column, [])
-            yield from [value] if isinstance(value, str) else value

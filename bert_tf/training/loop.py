@@ -1,5 +1,8 @@
 """The training loop, to be read top to bottom. It drives any task under any ``tf.distribute`` strategy.
 
+What it repeats is a weight update: of one task (:class:`OneTaskUpdates`), or of whichever of several is next
+(``bert_tf.multi_task``).
+
 Exactness, and where it is tested (tests/training): a batch gives the same update on one device, on several devices,
 in several processes, or in accumulated pieces, up to the order of floating-point sums (dropout draws different masks);
 a run that was killed and resumed ends with the same weights as one that was not.
@@ -10,6 +13,7 @@ from __future__ import annotations
 import logging
 import signal
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -45,9 +49,44 @@ class Batches(Protocol):
         """``(features, targets, weights (batch,) float32)`` of one epoch from batch ``skip`` on."""
 
 
+class Updates(ABC):
+    """What the loop repeats.
+
+    Attributes:
+        batch_size: rows of every batch, over all devices.
+        optimizer: built; its iterations count the updates.
+    """
+
+    batch_size: int
+    optimizer: keras.optimizers.Optimizer
+
+    @abstractmethod
+    def steps(self, epoch: int) -> int:
+        """Number of updates in an epoch."""
+
+    @abstractmethod
+    def start(self, epoch: int, skip: int) -> None:
+        """Makes batch ``skip`` of an epoch the next one."""
+
+    @abstractmethod
+    def __call__(self, steps: int) -> tuple[tf.Tensor, tf.Tensor]:
+        """That many weight updates; gives (sum of losses, number) of the examples."""
+
+
+class Trainable(Protocol):
+    """What an update asks of a model; a :class:`bert_tf.tasks.task.TextTask` has it."""
+
+    @property
+    def trainable_variables(self) -> list[Any]: ...
+
+    def __call__(self, features: Mapping[str, tf.Tensor], training: bool = False) -> Any: ...
+
+    def loss_per_example(self, targets: Any, outputs: Any) -> tf.Tensor: ...
+
+
 def train(
     task: TextTask,
-    batches: Batches,
+    batches: Batches | Updates,
     recipe: TrainingConfig,
     run: RunDirectory,
     *,
@@ -55,21 +94,23 @@ def train(
     resume: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     strategy: tf.distribute.Strategy | None = None,
+    progress: Progress | None = None,
 ) -> Progress:
     """Trains ``task`` and leaves its best epoch in ``run.model``.
 
     Args:
         task: built under ``strategy.scope()``.
-        batches: the training data.
+        batches: the training data; or, where not every batch is of one task, the updates.
         recipe: epochs, optimiser and so on.
         run: gets checkpoints, curves, ``metrics.jsonl`` and the model.
         validate: returns the metrics on the validation data; without it the last epoch is the best.
         resume: continue from the newest checkpoint in ``run``.
         callbacks: ordinary Keras callbacks; ``model.stop_training`` is honoured after each epoch.
         strategy: as in ``tf.distribute``; default the current one.
+        progress: gets the place in the training, and may carry more that belongs into a checkpoint.
 
     Returns:
-        Where the training ended.
+        Where the training ended: ``progress``.
 
     Raises:
         UserError: the batch cannot be cut evenly, the loss became NaN, a checkpoint cannot be written or does not fit.
@@ -81,37 +122,36 @@ def train(
     if recipe.best_metric not in (None, metric):
         metric, more_is_better = recipe.best_metric, recipe.best_metric not in task.lower_is_better
 
+    updates = batches if isinstance(batches, Updates) else OneTaskUpdates(task, batches, recipe, strategy)
+    optimizer = updates.optimizer
     with strategy.scope():
-        optimizer = build_optimizer(recipe, total_steps=sum(map(batches.steps, range(recipe.epochs))))
-        optimizer.build(task.trainable_variables)
         task.compile(optimizer=optimizer)
-    progress = Progress()
+    progress = progress or Progress()
     checkpoints = Checkpoints(run.checkpoints, task, optimizer, progress, recipe.checkpoints_to_keep)
     if resume and checkpoints.restore():
         logger.info("resuming at epoch %d, batch %d", progress.epoch + 1, progress.batch)
     run.forget_after(progress.step)
 
     chief = is_chief(strategy)
-    own = [ProgressReport(batches.steps, progress.batch)] if chief else []
+    own = [ProgressReport(updates.steps, progress.batch)] if chief else []
     if chief and recipe.tensorboard:
         own.append(TensorBoardCurves(run.logs))
     listeners = keras.callbacks.CallbackList(
-        [*own, *callbacks], model=task, epochs=recipe.epochs, steps=batches.steps(progress.epoch)
+        [*own, *callbacks], model=task, epochs=recipe.epochs, steps=updates.steps(progress.epoch)
     )
-    update = build_update(task, optimizer, recipe, strategy)
     task.stop_training = progress.stopped
 
     with stop_requests() as stop_requested:
         listeners.on_train_begin()
         while progress.epoch < recipe.epochs and not task.stop_training:
             epoch, started = progress.epoch, time.monotonic()
-            last = batches.steps(epoch)
+            last = updates.steps(epoch)
             listeners.on_epoch_begin(epoch)
-            data = iter(distribute(strategy, batches.epoch(epoch, skip=progress.batch)))
+            updates.start(epoch, progress.batch)
             while progress.batch < last:
                 steps = min(recipe.steps_per_call, last - progress.batch)
                 listeners.on_train_batch_begin(progress.batch)
-                loss_sum, examples = (float(value) for value in update(data, tf.constant(steps)))
+                loss_sum, examples = (float(value) for value in updates(steps))
                 if loss_sum != loss_sum and recipe.mixed_precision != "float16":
                     raise UserError(
                         f"The loss became NaN at step {progress.step + steps}: use a smaller --training.learning_rate"
@@ -163,8 +203,39 @@ def train(
     return progress
 
 
+class OneTaskUpdates(Updates):
+    """Weight updates of one task, batch after batch.
+
+    Args:
+        task: the model.
+        batches: its training data.
+        recipe: epochs, optimiser and so on.
+        strategy: under whose scope the model was built.
+    """
+
+    def __init__(
+        self, task: TextTask, batches: Batches, recipe: TrainingConfig, strategy: tf.distribute.Strategy
+    ) -> None:
+        self.batch_size = batches.batch_size
+        with strategy.scope():
+            self.optimizer = build_optimizer(recipe, total_steps=sum(map(batches.steps, range(recipe.epochs))))
+            self.optimizer.build(task.trainable_variables)
+        self._batches = batches
+        self._strategy = strategy
+        self._update = build_update(task, self.optimizer, recipe, strategy)
+
+    def steps(self, epoch: int) -> int:
+        return self._batches.steps(epoch)
+
+    def start(self, epoch: int, skip: int) -> None:
+        self._data = iter(distribute(self._strategy, self._batches.epoch(epoch, skip=skip)))
+
+    def __call__(self, steps: int) -> tuple[tf.Tensor, tf.Tensor]:
+        return self._update(self._data, tf.constant(steps))
+
+
 def build_update(
-    task: TextTask,
+    task: Trainable,
     optimizer: keras.optimizers.Optimizer,
     recipe: TrainingConfig,
     strategy: tf.distribute.Strategy,

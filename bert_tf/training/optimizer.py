@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -11,8 +11,9 @@ import tensorflow as tf
 
 from bert_tf.config import TrainingConfig
 
-NO_DECAY = ("bias", "gamma", "beta")
-"""Variables without weight decay: biases, and LayerNorm's scale and offset (as in google-research/bert)."""
+NO_DECAY = ("bias", "gamma", "beta", "log_variance")
+"""Variables without weight decay: biases, LayerNorm's scale and offset (as in google-research/bert), and the weights of
+several tasks' losses."""
 
 
 @keras.saving.register_keras_serializable(package="bert_tf")
@@ -75,12 +76,15 @@ class ReducedAdamW(keras.optimizers.AdamW):
         return grads_and_vars
 
 
-def build_optimizer(config: TrainingConfig, total_steps: int) -> keras.optimizers.Optimizer:
+def build_optimizer(
+    config: TrainingConfig, total_steps: int, adamw: Callable[..., keras.optimizers.Optimizer] = ReducedAdamW
+) -> keras.optimizers.Optimizer:
     """Returns the optimiser of a recipe, with loss scaling for float16.
 
     Args:
         config: the recipe.
         total_steps: weight updates of the whole training.
+        adamw: makes it from the arguments of ``keras.optimizers.AdamW``.
     """
     schedule = WarmupDecay(
         peak=config.learning_rate,
@@ -88,7 +92,7 @@ def build_optimizer(config: TrainingConfig, total_steps: int) -> keras.optimizer
         warmup_steps=math.ceil(config.warmup_ratio * total_steps),
         shape=config.schedule,
     )
-    optimizer = ReducedAdamW(schedule, weight_decay=config.weight_decay, epsilon=1e-8)
+    optimizer = adamw(schedule, weight_decay=config.weight_decay, epsilon=1e-8)
     optimizer.exclude_from_weight_decay(var_names=list(NO_DECAY))
     if config.mixed_precision == "float16":
         return keras.optimizers.LossScaleOptimizer(optimizer)

@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import keras_hub
 import tensorflow as tf
 
 from bert_tf.atomic_file import write_atomically
@@ -105,12 +106,16 @@ class RunDirectory:
         """Opens a finished run for reading.
 
         Raises:
-            UserError: it is not a run directory, or it holds no model yet.
+            UserError: it is not a run directory, it holds no model yet, or those of several tasks.
         """
         run = cls(path)
+        if run.model.is_symlink():  # to the run of several tasks that this one is a part of
+            cls(run.path / run.model.readlink().parent.parent)._restore_model_swap()
         run._restore_model_swap()
         if not run.config_file.exists():
             raise UserError(f"--run {path}: this is not a run directory (it has no config.yaml).")
+        if tasks := run.tasks():
+            raise UserError(f"--run {path}: this run has several tasks; give one: {', '.join(map(str, tasks.values()))}.")
         if not (run.model / "task.json").exists():
             raise UserError(
                 f"--run {path}: it holds no model yet. Finish its first epoch: "
@@ -124,11 +129,33 @@ class RunDirectory:
             return load(self.config_file, ExperimentConfig)
         return load(self.config_file, PretrainingConfig).as_experiment()
 
-    def load_model(self) -> TextTask:
-        """Loads the best epoch's model, computing in float32."""
-        task_class = find_task(self.config().task)
+    def tasks(self) -> dict[str, Path]:
+        """Of a run of several tasks, the run directory of each; empty for other runs."""
+        names = read_yaml(self.config_file)[0].get("tasks", {}) if self.config_file.exists() else {}
+        return {name: self.path / "tasks" / name for name in names}
+
+    def link_model(self, model: Path) -> None:
+        """Makes a model that lies in another run this one's.
+
+        Raises:
+            UserError: the file system has no links.
+        """
         try:
-            return task_class.from_preset(str(self.model), dtype="float32")
+            self.model.unlink(missing_ok=True)
+            self.model.symlink_to(os.path.relpath(model, self.path))
+        except OSError as error:
+            raise UserError(f"--output {self.path}: cannot be written ({error.strerror}).") from None
+
+    def load_model(self, backbone: keras_hub.models.Backbone | None = None) -> TextTask:
+        """Loads the best epoch's model, computing in float32.
+
+        Args:
+            backbone: takes the place of the model's own, which has equal weights.
+        """
+        task_class = find_task(self.config().task)
+        shared = {} if backbone is None else {"backbone": backbone}
+        try:
+            return task_class.from_preset(str(self.model), dtype="float32", **shared)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{self.model}: the model cannot be read ({str(error).splitlines()[0]}).") from None
 
@@ -142,9 +169,6 @@ class RunDirectory:
         shutil.rmtree(new, ignore_errors=True)
         try:
             task.save_to_preset(str(new))
-            labels = task.label_names()
-            if labels is not None:
-                (new / "labels.txt").write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
         except (OSError, RuntimeError) as error:  # h5py raises either
             reason = str(error).splitlines()[0]
             raise UserError(

@@ -1,0 +1,1 @@
+"""Several tasks on one backbone, trained together and served as one model."""

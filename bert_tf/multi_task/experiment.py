@@ -1,0 +1,145 @@
+"""One run of several tasks from its config to its run directory."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+
+from bert_tf.backbones.loading import load_backbone
+from bert_tf.config import load
+from bert_tf.errors import UserError
+from bert_tf.multi_task.config import MultiTaskConfig
+from bert_tf.multi_task.model import MultiTaskModel
+from bert_tf.multi_task.progress import MultiTaskProgress, TaskEarlyStopping
+from bert_tf.multi_task.schedule import probabilities
+from bert_tf.multi_task.updates import MultiTaskBatches, MultiTaskUpdates
+from bert_tf.training.experiment import TaskData, dtype_policy, finish
+from bert_tf.training.loop import train
+from bert_tf.training.run_directory import RunDirectory
+from bert_tf.training.strategy import build_strategy, check_batch_size, describe_strategy, is_chief
+
+logger = logging.getLogger("bert_tf")
+
+
+def run_multi_task(config: MultiTaskConfig, *, resume: bool = False) -> RunDirectory:
+    """Trains what ``config`` describes and returns the run directory.
+
+    Args:
+        config: the run.
+        resume: continue a run that stopped; starts one if there is none.
+
+    Raises:
+        UserError: anything in the config, the data or the backbone that the user can put right.
+        KeyboardInterrupt: stopped by a signal; the run can be resumed.
+    """
+    strategy = build_strategy(config.distribution)  # before any other TensorFlow op: a cluster demands it
+    keras.utils.set_random_seed(config.seed)
+    recipe = config.training
+    check_batch_size(strategy, recipe.batch_size, recipe.gradient_accumulation_steps)
+    run = RunDirectory(config.output)
+    run.check_startable(config, resume)
+    _check_order(run, config)
+
+    started = time.monotonic()
+    experiments = {name: config.experiment(name) for name in config.tasks}
+    data: dict[str, TaskData] = {}
+    for name, experiment in experiments.items():
+        with _mistakes_of(name):
+            data[name] = TaskData.open(experiment)
+    tasks = {}
+    with strategy.scope():
+        loaded = load_backbone(
+            config.backbone,
+            texts=lambda: (text for each in data.values() for text in each.texts()),
+            scratch=config.scratch,
+            sequence_length=max(entry.data.sequence_length for entry in config.tasks.values()),
+            seed=config.seed,
+            dtype=dtype_policy(recipe),
+        )
+        keras.utils.set_random_seed(config.seed)
+        for name, experiment in experiments.items():
+            with _mistakes_of(name):
+                tasks[name] = data[name].build(loaded, experiment)
+                if not loaded.backbone.trainable:
+                    raise UserError("its --head options freeze the backbone, which all tasks share.")
+        fixed = {name: entry.loss_weight for name, entry in config.tasks.items()}
+        model = MultiTaskModel(tasks, fixed if config.loss_weighting == "fixed" else None)
+    logger.info("backbone: %s", loaded.source)
+    logger.info("distribution: %s", describe_strategy(strategy))
+
+    members = {}
+    for name, experiment in experiments.items():
+        with _mistakes_of(name):
+            members[name] = data[name].batches(tasks[name], experiment)
+    progress = MultiTaskProgress()
+    batches = MultiTaskBatches(
+        members, config.sampling, seed=config.seed, epochs=recipe.epochs, progress=progress
+    )
+    shares = probabilities([member.examples for member in members.values()], config.sampling, 0, recipe.epochs)
+    for (name, member), share in zip(members.items(), shares, strict=True):
+        logger.info("%s: %d examples, %.1f %% of the batches", name, member.examples, 100 * share)
+    logger.info("training: %d epochs of %d batches", recipe.epochs, batches.steps(0))
+
+    if is_chief(strategy):
+        run = RunDirectory.create(config)
+        for name, experiment in experiments.items():
+            member_run = RunDirectory.create(experiment)
+            member_run.link_model(run.model / name)
+            data[name].save_examples(tasks[name], member_run)
+    validations = {name: data[name].validation(tasks[name], experiments[name], strategy) for name in tasks}
+
+    def validate() -> dict[str, Any]:
+        metrics: dict[str, Any] = {}
+        for name, score in validations.items():
+            if score is not None:
+                metrics |= {f"{name}_{metric}": value for metric, value in score().items()}
+        return metrics | {"mean_score": model.mean_score(metrics)}
+
+    patience = {
+        name: entry.early_stopping_patience
+        for name, entry in config.tasks.items()
+        if entry.early_stopping_patience is not None
+    }
+    for name in patience:
+        if validations[name] is None:
+            raise UserError(f"--tasks.{name}.early_stopping_patience needs --tasks.{name}.data.validation.")
+    end = train(
+        model,
+        MultiTaskUpdates(model, batches, recipe, strategy, config.uncertainty_learning_rate),
+        recipe,
+        run,
+        validate=validate if any(validations.values()) else None,
+        resume=resume,
+        callbacks=[TaskEarlyStopping(patience, {name: task.best_metric for name, task in tasks.items()}, progress)],
+        strategy=strategy,
+        progress=progress,
+    )
+    if is_chief(strategy):
+        finish(run, model, recipe, end, started)
+        for name, variance in model.log_variances.items():
+            logger.info("%s: loss weight %.3f at the end", name, float(keras.ops.exp(-variance)))
+    return run
+
+
+def _check_order(run: RunDirectory, config: MultiTaskConfig) -> None:
+    """Raises UserError if a resumed run names its tasks in another order, which decides what a checkpoint holds."""
+    if run.config_file.exists():
+        before = list(load(run.config_file, MultiTaskConfig).tasks)
+        if before != list(config.tasks):
+            raise UserError(f"--resume: the run in {run.path} began with its tasks in the order {', '.join(before)}.")
+
+
+@contextmanager
+def _mistakes_of(name: str) -> Iterator[None]:
+    """Says which task a mistake is of, and the flags as they are called in its section."""
+    try:
+        yield
+    except UserError as error:
+        flags = re.sub(r"--(?=(data|head|task)\b)", f"--tasks.{name}.", str(error))
+        raise UserError(f"task {name}: {flags}") from None
