@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Sequence
 from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from bert_tf import command_line
 from bert_tf.atomic_file import open_atomically, write_atomically
-from bert_tf.model_flags import HeadFlags, add_model_flags, open_model
+from bert_tf.errors import UserError
+from bert_tf.model_flags import HeadFlags, add_model_flags, open_model, open_tasks
+
+if TYPE_CHECKING:
+    from bert_tf.training.run_directory import RunDirectory
+    from bert_tf.training.untrained import UntrainedModel
 
 EXAMPLES = """\
   python -m bert_tf.evaluate --run runs/x                        # the run's own test (or validation) data
@@ -27,7 +35,7 @@ class Flags(HeadFlags):
 def main(argv: Sequence[str]) -> None:
     """Evaluates the best epoch, prints a table, and writes metrics and predictions into ``evaluation/``.
 
-    Tasks that official scripts score write what these read beside them.
+    Tasks that official scripts score write what these read beside them. Of a run of several tasks, each is evaluated.
     """
     parser = command_line.ArgumentParser(command="evaluate", description="Evaluate a run.", examples=EXAMPLES)
     add_model_flags(parser, task="embedding")
@@ -44,11 +52,28 @@ def main(argv: Sequence[str]) -> None:
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
 
+    members = open_tasks(arguments)
+    if not members:
+        _evaluate(open_model(arguments), arguments)
+        return
+
+    from bert_tf.training.run_directory import RunDirectory
+
+    if arguments.data or command_line.config_values(arguments, Flags):
+        raise UserError(f"--data is of one task: give --run {arguments.run}/tasks/NAME, one of {', '.join(members)}.")
+    metrics = {}
+    for number, (name, run) in enumerate(members.items()):
+        print(f"{chr(10) if number else ''}== {name} ==")
+        metrics[name] = _evaluate(run, arguments)
+    _write_json(RunDirectory(arguments.run).evaluation / "metrics.json", metrics)
+
+
+def _evaluate(run: RunDirectory | UntrainedModel, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Evaluates one model, prints its tables, and returns what its ``metrics.json`` holds."""
     from bert_tf.evaluation import report
     from bert_tf.evaluation.run_evaluation import evaluate_run
     from bert_tf.training.run_directory import RunDirectory
 
-    run = open_model(arguments)
     folder = run.evaluation if isinstance(run, RunDirectory) else None
     with open_atomically(folder / "predictions.jsonl") if folder else nullcontext() as predictions:
         scores = evaluate_run(
@@ -61,15 +86,20 @@ def main(argv: Sequence[str]) -> None:
             predictions=predictions,
         )
     result = scores.models["model"]
+    baselines = {name: values for name, values in scores.models.items() if name != "model"}
+    metrics = {"data": scores.data, **result, "baselines": baselines}
     if folder:
-        baselines = {name: metrics for name, metrics in scores.models.items() if name != "model"}
-        metrics = {"data": scores.data, **result, "baselines": baselines}
         for name, content in {"metrics.json": metrics, **scores.files}.items():
-            write_atomically(folder / name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+            _write_json(folder / name, content)
     print(f"{scores.data}\n\n{report.metrics_table(scores.models)}")
     for part in (report.label_table(result), report.confusion_table(result)):
         if part:
             print(f"\n{part}")
+    return metrics
+
+
+def _write_json(path: Path, content: Any) -> None:
+    write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

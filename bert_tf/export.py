@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bert_tf import command_line
 from bert_tf.errors import UserError
-from bert_tf.model_flags import HeadFlags, add_model_flags, open_model
+from bert_tf.model_flags import HeadFlags, add_model_flags, open_model, open_tasks
 
 EXAMPLES = """\
   python -m bert_tf.export --run runs/x --output exported/sentiment
@@ -50,12 +50,21 @@ def main(argv: Sequence[str]) -> None:
     if arguments.format == "huggingface":
         _export_huggingface_directory(arguments)
         return
-    run = open_model(arguments)
+    from bert_tf.exporting.saved_model import export_saved_model, export_tasks
 
-    from bert_tf.exporting.saved_model import export_saved_model
-
-    task = run.load_model()
-    version, difference = export_saved_model(task, arguments.output, texts=run.examples(), version=arguments.version)
+    if members := open_tasks(arguments):
+        backbone = None
+        tasks = {}
+        for name, member in members.items():
+            task = member.load_model(backbone)
+            backbone = task.backbone
+            tasks[name] = task, member.examples()
+        version, difference = export_tasks(tasks, arguments.output, version=arguments.version)
+    else:
+        run = open_model(arguments)
+        version, difference = export_saved_model(
+            run.load_model(), arguments.output, texts=run.examples(), version=arguments.version
+        )
     print(f"{version}  (largest difference from Keras: {difference:.2g})")
 
 

@@ -51,3 +51,16 @@ def open_model(arguments: argparse.Namespace) -> RunDirectory | UntrainedModel:
     if arguments.task is not None or head:
         raise UserError(f"{'--task' if arguments.task else '--head'} goes with --backbone; a run knows its own.")
     return RunDirectory.open(arguments.run)
+
+
+def open_tasks(arguments: argparse.Namespace) -> dict[str, RunDirectory]:
+    """Opens each task of ``--run`` where it is a run of several; else there are none.
+
+    Raises:
+        UserError: a task holds no model yet.
+    """
+    from bert_tf.training.run_directory import RunDirectory
+
+    if arguments.run is None:
+        return {}
+    return {name: RunDirectory.open(path) for name, path in RunDirectory(arguments.run).tasks().items()}

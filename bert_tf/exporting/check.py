@@ -39,12 +39,18 @@ def check_ops(saved_model: Path) -> None:
 
 
 def check_answers(task: TextTask, saved_model: Path, batches: Sequence[Mapping[str, Sequence[Any]]]) -> float:
-    """Compares the SavedModel's answers in a fresh process with the task's own.
+    """As :func:`check_signatures`, of ``serving_default`` alone."""
+    return check_signatures({"serving_default": (task, batches)}, saved_model)
+
+
+def check_signatures(
+    tasks: Mapping[str, tuple[TextTask, Sequence[Mapping[str, Sequence[Any]]]]], saved_model: Path
+) -> float:
+    """Compares the SavedModel's answers in a fresh process with the tasks' own.
 
     Args:
-        task: the model in Keras.
-        saved_model: what was exported from it.
-        batches: input name to strings.
+        tasks: by signature, the model in Keras, and batches: input name to strings.
+        saved_model: what was exported from them.
 
     Returns:
         Largest absolute difference of any number.
@@ -52,12 +58,14 @@ def check_answers(task: TextTask, saved_model: Path, batches: Sequence[Mapping[s
     Raises:
         UserError: the fresh process failed, or the answers differ by more than ``TOLERANCE``.
     """
-    import tensorflow as tf
-
+    requests = {
+        signature: [{name: list(values) for name, values in batch.items()} for batch in batches]
+        for signature, (_, batches) in tasks.items()
+    }
     with tempfile.TemporaryDirectory() as folder:
-        requests, answers = Path(folder) / "requests.json", Path(folder) / "answers.npz"
-        requests.write_text(json.dumps([{k: list(v) for k, v in batch.items()} for batch in batches]))
-        command = [sys.executable, "-m", __name__, str(saved_model), str(requests), str(answers)]
+        asked, answers = Path(folder) / "requests.json", Path(folder) / "answers.npz"
+        asked.write_text(json.dumps(requests))
+        command = [sys.executable, "-m", __name__, str(saved_model), str(asked), str(answers)]
         process = subprocess.run(
             command, capture_output=True, text=True, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""}
         )
@@ -66,6 +74,20 @@ def check_answers(task: TextTask, saved_model: Path, batches: Sequence[Mapping[s
             raise UserError(f"Not published: the exported model does not run in a fresh process ({reason[0]}).")
         with np.load(answers, allow_pickle=False) as file:
             served = dict(file)
+    largest = max(_difference(task, signature, batches, served) for signature, (task, batches) in tasks.items())
+    if not largest <= TOLERANCE:
+        raise UserError(f"Not published: the answers differ from Keras's by up to {largest:.2g} (allowed {TOLERANCE}).")
+    return largest
+
+
+def _difference(
+    task: TextTask,
+    signature: str,
+    batches: Sequence[Mapping[str, Sequence[Any]]],
+    served: Mapping[str, np.ndarray],
+) -> float:
+    """Largest difference of any number; raises UserError where strings or shapes differ."""
+    import tensorflow as tf
 
     largest = 0.0
     # A graph, because a task that goes through a long text piece by piece takes minutes for it outside of one.
@@ -73,7 +95,7 @@ def check_answers(task: TextTask, saved_model: Path, batches: Sequence[Mapping[s
     for index, batch in enumerate(batches):
         expected = answer({name: tf.constant(list(texts)) for name, texts in batch.items()})
         for name, value in expected.items():
-            got, wanted = served[f"{index}/{name}"], value.numpy()
+            got, wanted = served[f"{signature}/{index}/{name}"], value.numpy()
             if value.dtype not in (tf.string, tf.bool) and got.shape == wanted.shape:
                 largest = max(largest, float(np.max(np.abs(got - wanted), initial=0.0)))
                 continue
@@ -83,8 +105,6 @@ def check_answers(task: TextTask, saved_model: Path, batches: Sequence[Mapping[s
                 raise UserError(
                     f"Not published: {name} differs from Keras's on {batch}: {got.tolist()}, not {wanted.tolist()}."
                 )
-    if not largest <= TOLERANCE:
-        raise UserError(f"Not published: the answers differ from Keras's by up to {largest:.2g} (allowed {TOLERANCE}).")
     return largest
 
 
@@ -92,12 +112,17 @@ def _answer(saved_model: str, requests: str, answers: str) -> None:
     import tensorflow as tf
     import tensorflow_text  # noqa: F401  (registers its ops)
 
-    serve = tf.saved_model.load(saved_model).signatures["serving_default"]
+    signatures = tf.saved_model.load(saved_model).signatures
     arrays: dict[str, Any] = {}
-    for index, batch in enumerate(json.loads(Path(requests).read_text())):
-        for name, value in serve(**{key: tf.constant(texts) for key, texts in batch.items()}).items():
-            value = value.numpy()
-            arrays[f"{index}/{name}"] = np.char.decode(value.astype(bytes), "utf-8") if value.dtype == object else value
+    for signature, batches in json.loads(Path(requests).read_text()).items():
+        for index, batch in enumerate(batches):
+            found = signatures[signature](**{key: tf.constant(texts) for key, texts in batch.items()})
+            for name, value in found.items():
+                array = value.numpy()
+                is_text = array.dtype == object
+                arrays[f"{signature}/{index}/{name}"] = (
+                    np.char.decode(array.astype(bytes), "utf-8") if is_text else array
+                )
     np.savez(answers, **arrays)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from bert_tf.errors import UserError
-from bert_tf.exporting.check import check_answers, check_ops
+from bert_tf.exporting.check import check_ops, check_signatures
 from bert_tf.exporting.warmup import write_warmup_requests
 from bert_tf.tasks.task import TextTask
 
@@ -57,12 +57,57 @@ def export_saved_model(
     Raises:
         UserError: the version exists, the directory cannot be written, or a check failed: then nothing is published.
     """
+    labels = {"labels": task.label_names()}
+    return _publish({"serving_default": (task, texts)}, task.signatures(), labels, output, version)
+
+
+def export_tasks(
+    tasks: Mapping[str, tuple[TextTask, Sequence[Mapping[str, Any]]]],
+    output: str | Path,
+    *,
+    version: int | None = None,
+) -> tuple[Path, float]:
+    """As :func:`export_saved_model`, of several tasks: each is a signature, ``serving_default`` is the first.
+
+    Args:
+        tasks: the trained models by name, each with real records; a backbone that they share is stored once.
+        output: see :func:`export_saved_model`.
+        version: see :func:`export_saved_model`.
+
+    Returns:
+        See :func:`export_saved_model`.
+
+    Raises:
+        UserError: see :func:`export_saved_model`.
+    """
+    signatures = {name: task.signatures()["serving_default"] for name, (task, _) in tasks.items()}
+    signatures["serving_default"] = next(iter(signatures.values()))
+    labels = {f"labels_{name}": task.label_names() for name, (task, _) in tasks.items()}
+    return _publish({"serving_default": next(iter(tasks.values())), **tasks}, signatures, labels, output, version)
+
+
+def _publish(
+    tasks: Mapping[str, tuple[TextTask, Sequence[Mapping[str, Any]]]],
+    signatures: Mapping[str, Any],
+    labels: Mapping[str, Iterable[str] | None],
+    output: str | Path,
+    version: int | None,
+) -> tuple[Path, float]:
+    """Writes, checks and names a version.
+
+    Args:
+        tasks: by signature, the model that it must answer as, and real records.
+        signatures: what is served.
+        labels: file name to labels.
+        output: see :func:`export_saved_model`.
+        version: see :func:`export_saved_model`.
+    """
     output = Path(output)
     version = next_version(output) if version is None else version
     target = output / str(version)
     if target.exists():
         raise UserError(f"--version {version}: {target} exists already; versions are never overwritten.")
-    batches = _check_batches(task, texts)
+    checks = {signature: (task, _check_batches(task, texts)) for signature, (task, texts) in tasks.items()}
     try:
         output.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{version}.", dir=output))
@@ -70,13 +115,17 @@ def export_saved_model(
         raise UserError(f"--output {output}: cannot be written ({error.strerror}).") from None
     try:
         logger.info("writing version %d", version)
-        _write(task, staging)
+        _write([task for task, _ in tasks.values()], signatures, labels, staging)
         # Batches of the sizes that a server forms, so that its first requests find their shapes already traced.
-        warmup = [{name: values[:size] for name, values in batches[0].items()} for size in (1, len(texts) or 1)]
+        warmup = [
+            (signature, {name: values[:size] for name, values in checks[signature][1][0].items()})
+            for signature, (_, texts) in tasks.items()
+            for size in (1, len(texts) or 1)
+        ]
         write_warmup_requests(staging, output.name, warmup)
         logger.info("checking it in a fresh process")
         check_ops(staging)
-        difference = check_answers(task, staging, batches)
+        difference = check_signatures(checks, staging)
         staging.chmod(0o755)
         staging.rename(target)
     finally:
@@ -90,18 +139,25 @@ def next_version(output: Path) -> int:
     return max(versions, default=0) + 1
 
 
-def _write(task: TextTask, directory: Path) -> None:
+def _write(
+    tasks: Sequence[TextTask],
+    signatures: Mapping[str, Any],
+    labels: Mapping[str, Iterable[str] | None],
+    directory: Path,
+) -> None:
     module = tf.Module()
-    # Tracked, so that weights and vocabulary tables are saved with the graph that uses them.
-    module.task_variables = [variable.value for variable in task.variables]
-    module.tokenizers = task.tokenizers()
-    labels = task.label_names()
+    # Tracked, so that weights and vocabulary tables are saved with the graph that uses them; a variable of several
+    # tasks is saved once.
+    module.task_variables = [variable.value for task in tasks for variable in task.variables]
+    module.tokenizers = [tokenizer for task in tasks for tokenizer in task.tokenizers()]
     with tempfile.TemporaryDirectory() as assets:
-        if labels is not None:
-            path = Path(assets) / "labels.txt"
-            path.write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
-            module.labels = tf.saved_model.Asset(str(path))
-        tf.saved_model.save(module, str(directory), signatures=task.signatures())
+        module.labels = []
+        for name, values in labels.items():
+            if values is not None:
+                path = Path(assets) / f"{name}.txt"
+                path.write_text("".join(f"{label}\n" for label in values), encoding="utf-8")
+                module.labels.append(tf.saved_model.Asset(str(path)))
+        tf.saved_model.save(module, str(directory), signatures=dict(signatures))
 
 
 Column = list[str] | list[list[str]]

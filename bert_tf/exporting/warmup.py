@@ -13,13 +13,15 @@ from bert_tf.errors import UserError
 WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 
 
-def write_warmup_requests(saved_model: Path, model_name: str, batches: Sequence[Mapping[str, Sequence[Any]]]) -> None:
+def write_warmup_requests(
+    saved_model: Path, model_name: str, batches: Sequence[tuple[str, Mapping[str, Sequence[Any]]]]
+) -> None:
     """Writes one Predict request for each batch of strings.
 
     Args:
         saved_model: version directory.
         model_name: name under which the model is served.
-        batches: input name to strings.
+        batches: the signature, and input name to strings.
 
     Raises:
         UserError: tensorflow-serving-api is not installed.
@@ -33,9 +35,9 @@ def write_warmup_requests(saved_model: Path, model_name: str, batches: Sequence[
     path = saved_model / WARMUP_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for batch in batches:
+        for signature, batch in batches:
             request = predict_pb2.PredictRequest(
-                model_spec=model_pb2.ModelSpec(name=model_name, signature_name="serving_default"),
+                model_spec=model_pb2.ModelSpec(name=model_name, signature_name=signature),
                 inputs={name: tf.make_tensor_proto(list(texts)) for name, texts in batch.items()},
             )
             log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
