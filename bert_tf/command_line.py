@@ -122,16 +122,16 @@ def _leaves(schema: type[BaseModel], given: Iterable[str], prefix: str = "") -> 
     """Dotted names of what can be set, with their fields; of sections that the user names, those in ``given``."""
     for name, field in schema.model_fields.items():
         path = f"{prefix}{name}."
-        types = [field.annotation, *typing.get_args(field.annotation)]
-        section = next((t for t in (types[0], types[-1]) if isinstance(t, type) and issubclass(t, BaseModel)), None)
-        if section is None:
+        named_by_user = typing.get_origin(field.annotation) is dict
+        section = typing.get_args(field.annotation)[1] if named_by_user else field.annotation
+        if not (isinstance(section, type) and issubclass(section, BaseModel)):
             yield prefix + name, field
-        elif section is field.annotation:
-            yield from _leaves(section, given, path)
-        else:
+        elif named_by_user:
             names = {flag.removeprefix(path).split(".")[0] for flag in given if flag.startswith(path)}
             for each in sorted(names) or ["NAME"]:
                 yield from _leaves(section, given, f"{path}{each}.")
+        else:
+            yield from _leaves(section, given, path)
 
 
 def _metavar(annotation: Any) -> str:

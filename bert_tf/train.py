@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bert_tf import command_line
 from bert_tf.config import ExperimentConfig, read_yaml
+from bert_tf.errors import UserError
 from bert_tf.multi_task.config import MultiTaskConfig
 
 EXAMPLES = """\
@@ -23,13 +24,16 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--config", metavar="FILE", help="YAML config; flags win over it")
     parser.add_argument("--resume", action="store_true", help="continue a run from its last checkpoint")
     config_file = parser.parse_known_args([a for a in argv if a not in ("-h", "--help")])[0].config
-    several = config_file is not None and "tasks" in read_yaml(config_file)[0]
+    several = read_yaml(config_file)[0].get("tasks") if config_file else None
     command_line.add_config_flags(parser, MultiTaskConfig if several else ExperimentConfig, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
 
     # TensorFlow loads only once the flags are right.
     if several:
+        for name in command_line.config_values(arguments, MultiTaskConfig).get("tasks", {}):
+            if name not in several:
+                raise UserError(f"--tasks.{name}: {config_file} has no such task; it has: {', '.join(several)}.")
         config = command_line.read_config(arguments, MultiTaskConfig)
 
         from bert_tf.multi_task.experiment import run_multi_task

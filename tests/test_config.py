@@ -8,6 +8,7 @@ import pytest
 
 from bert_tf.config import ExperimentConfig, load, merge, validate
 from bert_tf.errors import UserError
+from bert_tf.multi_task.config import MultiTaskConfig
 from bert_tf.pretraining.config import PretrainingConfig
 from tests.conftest import REPOSITORY
 
@@ -64,5 +65,6 @@ def test_every_mistake_is_named_at_once() -> None:
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "configs").glob("*.yaml")), ids=lambda path: path.stem)
 def test_shipped_configs_are_valid(path: Path) -> None:
-    schema = PretrainingConfig if path.stem.startswith("pretrain_") else ExperimentConfig
+    kinds = {"pretrain_": PretrainingConfig, "multi_task_": MultiTaskConfig}
+    schema = next((kind for start, kind in kinds.items() if path.stem.startswith(start)), ExperimentConfig)
     assert load(path, schema).output.startswith("runs/")

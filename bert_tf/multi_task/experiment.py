@@ -78,9 +78,7 @@ def run_multi_task(config: MultiTaskConfig, *, resume: bool = False) -> RunDirec
         with _mistakes_of(name):
             members[name] = data[name].batches(tasks[name], experiment)
     progress = MultiTaskProgress()
-    batches = MultiTaskBatches(
-        members, config.sampling, seed=config.seed, epochs=recipe.epochs, progress=progress
-    )
+    batches = MultiTaskBatches(members, config.sampling, seed=config.seed, epochs=recipe.epochs, progress=progress)
     shares = probabilities([member.examples for member in members.values()], config.sampling, 0, recipe.epochs)
     for (name, member), share in zip(members.items(), shares, strict=True):
         logger.info("%s: %d examples, %.1f %% of the batches", name, member.examples, 100 * share)

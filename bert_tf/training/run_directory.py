@@ -115,7 +115,9 @@ class RunDirectory:
         if not run.config_file.exists():
             raise UserError(f"--run {path}: this is not a run directory (it has no config.yaml).")
         if tasks := run.tasks():
-            raise UserError(f"--run {path}: this run has several tasks; give one: {', '.join(map(str, tasks.values()))}.")
+            raise UserError(
+                f"--run {path}: this run has several tasks; give one: {', '.join(map(str, tasks.values()))}."
+            )
         if not (run.model / "task.json").exists():
             raise UserError(
                 f"--run {path}: it holds no model yet. Finish its first epoch: "

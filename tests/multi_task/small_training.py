@@ -26,7 +26,9 @@ def main(folder: Path) -> None:
     recipe = TrainingConfig(epochs=2, batch_size=16, learning_rate=1e-3, tensorboard=False, checkpoint_every=1000)
     with strategy.scope():
         model = small_tasks(loss_weights=None)
-    train(model, small_updates(model, recipe, strategy=strategy), recipe, RunDirectory(folder / "run"), strategy=strategy)
+    train(
+        model, small_updates(model, recipe, strategy=strategy), recipe, RunDirectory(folder / "run"), strategy=strategy
+    )
     np.savez(folder / "two.npz", *[variable.numpy() for variable in model.trainable_variables])
 
 

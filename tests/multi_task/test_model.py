@@ -72,7 +72,9 @@ def test_saved_tasks_share_the_backbones_file_and_answer_alike(tmp_path: Path) -
 
 def test_mean_score_takes_each_tasks_main_metric() -> None:
     model = small_tasks()
-    assert model.mean_score({"sentiment_accuracy": 0.8, "sentiment_f1": 0.1, "length_pearson_spearman": 0.4}) == pytest.approx(0.6)
+    assert model.mean_score(
+        {"sentiment_accuracy": 0.8, "sentiment_f1": 0.1, "length_pearson_spearman": 0.4}
+    ) == pytest.approx(0.6)
     assert model.mean_score({"length_pearson_spearman": 0.4}) == pytest.approx(0.4)
     model.members["length"] = SimpleNamespace(best_metric=("mae", False))
     assert model.mean_score({"sentiment_accuracy": 0.8, "length_mae": 0.4}) == pytest.approx(0.2)
