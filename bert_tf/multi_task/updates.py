@@ -104,16 +104,16 @@ class MultiTaskUpdates(Updates):
             )
             self.optimizer.build(model.trainable_variables)
         self.batch_size = batches.batch_size
-        self._batches = batches
+        self.batches = batches
         self._updates = [build_update(model.weighted(name), self.optimizer, recipe, strategy) for name in model.members]
         self._streams = [_Stream(member, strategy) for member in batches.members.values()]
 
     def steps(self, epoch: int) -> int:
-        return self._batches.steps(epoch)
+        return self.batches.steps(epoch)
 
     def start(self, epoch: int, skip: int) -> None:
-        self._next_tasks = iter(self._batches.schedule(epoch)[skip:].tolist())
-        for stream, used in zip(self._streams, self._batches.used(epoch, skip).tolist(), strict=True):
+        self._next_tasks = iter(self.batches.schedule(epoch)[skip:].tolist())
+        for stream, used in zip(self._streams, self.batches.used(epoch, skip).tolist(), strict=True):
             stream.seek(used)
 
     def __call__(self, steps: int) -> tuple[tf.Tensor, tf.Tensor]:

@@ -49,7 +49,7 @@ def test_an_update_reaches_the_backbone_and_its_own_head_alone() -> None:
     stayed: set[str] = set()
     for epoch in range(2):
         updates.start(epoch, 0)
-        for task in updates._batches.schedule(epoch):
+        for task in updates.batches.schedule(epoch):
             name, other = names[task], names[1 - task]
             own, others, shared = head(model, name), head(model, other), backbone(model)
             variance = model.log_variances[other].numpy()
@@ -65,7 +65,7 @@ def test_an_update_reaches_the_backbone_and_its_own_head_alone() -> None:
 
 def test_the_place_of_each_task_follows_from_the_schedules() -> None:
     updates = small_updates(small_tasks(), recipe(), sampling=SamplingConfig(strategy="uniform"))
-    batches = updates._batches
+    batches = updates.batches
     both = np.concatenate([batches.schedule(0), batches.schedule(1)])
     assert len(both) == 2 * (3 + 2)
     assert batches.used(1, 3).tolist() == np.bincount(both[:8], minlength=2).tolist()
