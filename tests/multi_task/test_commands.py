@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import yaml
+from tensorflow_serving.apis import prediction_log_pb2
 
 from bert_tf.client import GrpcClient, RestClient
 from bert_tf.errors import UserError
@@ -32,9 +34,12 @@ PEOPLE = ["Anna", "Ben", "Dora", "Otto"]
 PLACES = ["Rome", "Oslo", "Berne"]
 
 
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bert_tf.command_line.start_logging", lambda quiet: None)
+@pytest.fixture(autouse=True, scope="module")
+def no_logging() -> Iterator[None]:
+    """Commands set up logging to a stderr that pytest closes after each test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bert_tf.command_line.start_logging", lambda quiet: None)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -118,20 +123,31 @@ def test_a_swap_cut_in_two_is_undone_by_way_of_a_task(run: RunDirectory) -> None
     assert run.model.exists()
 
 
-def test_export_serves_a_signature_for_each_task(
-    run: RunDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    export(["--run", str(run.path), "--output", str(tmp_path / "two")])
-    assert capsys.readouterr().out.startswith(str(tmp_path / "two" / "1"))
-    version = tmp_path / "two" / "1"
+@pytest.fixture(scope="module")
+def exported(run: RunDirectory, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The base path of the exported run."""
+    output = tmp_path_factory.mktemp("exported") / "two"
+    export(["-q", "--run", str(run.path), "--output", str(output)])
+    return output
+
+
+def test_export_stores_the_backbone_once_and_warms_up_every_signature(run: RunDirectory, exported: Path) -> None:
+    version = exported / "1"
+    assert (version / "assets" / "labels_sentiment.txt").read_text() == "bad\ngood\n"
     assert (version / "assets" / "labels_names.txt").read_text() == "person\nplace\n"
-
-    tasks = {name: RunDirectory.open(path).load_model() for name, path in run.tasks().items()}
-    once = sum(variable.numpy().nbytes for variable in tasks["sentiment"].backbone.variables)
+    task = RunDirectory.open(run.path / "tasks" / "sentiment").load_model()
+    once = sum(variable.numpy().nbytes for variable in task.backbone.variables)
     assert (version / "variables" / "variables.data-00000-of-00001").stat().st_size < 1.2 * once
+    records = tf.data.TFRecordDataset(str(version / "assets.extra" / "tf_serving_warmup_requests"))
+    requests = [prediction_log_pb2.PredictionLog.FromString(r).predict_log.request for r in records.as_numpy_iterator()]
+    warmed = {request.model_spec.signature_name for request in requests}
+    assert warmed == {"serving_default", "sentiment", "names"}
 
+
+def test_each_signature_answers_as_its_task(run: RunDirectory, exported: Path) -> None:
+    tasks = {name: RunDirectory.open(path).load_model() for name, path in run.tasks().items()}
     texts = ["Anna is in Berne", "this book is excellent"]
-    with ModelServer({"two": tmp_path / "two"}, port=0, rest_api_port=0) as server:
+    with ModelServer({"two": exported}, port=0, rest_api_port=0) as server:
         with RestClient(f"http://127.0.0.1:{server.rest_api_port}") as rest:
             over_rest = {name: rest.predict("two", {"text": texts}, signature_name=name) for name in tasks}
             default = rest.predict("two", {"text": texts})
