@@ -65,10 +65,13 @@ def test_unknown_labels_in_new_data_are_an_error_or_skipped(
 
 
 def test_two_workers_write_one_run(toy_data: dict[str, Path], tmp_path: Path, command: Command) -> None:
-    """The whole command on two worker processes of this machine; that their weights are right, test_loop.py says."""
+    """The whole command on two worker processes of this machine, which it finds in TF_CONFIG.
+
+    That their weights are right, test_loop.py says.
+    """
     addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
     arguments = [*training_arguments(tmp_path / "run", toy_data), "--training.tensorboard", "true"]
-    arguments += ["--training.epochs", "1", "--distribution", "multi_worker"]
+    arguments += ["--training.epochs", "1"]
     workers = []
     for index in range(2):
         task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}

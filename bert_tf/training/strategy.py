@@ -21,10 +21,11 @@ def build_strategy(name: str) -> tf.distribute.Strategy:
     Raises:
         UserError: the devices or the ``TF_CONFIG`` that the strategy needs are absent.
     """
-    devices = tf.config.list_logical_devices("GPU") if name in ("auto", "mirrored") else []
     if name == "auto" and len(_workers()) > 1:
         name = "multi_worker"
-    elif name == "auto":
+    # To list devices starts TensorFlow, after which no cluster can be joined.
+    devices = tf.config.list_logical_devices("GPU") if name in ("auto", "mirrored") else []
+    if name == "auto":
         name = "mirrored" if len(devices) > 1 else "one_device"
     match name:
         case "one_device":
