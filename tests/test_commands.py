@@ -64,26 +64,38 @@ def test_unknown_labels_in_new_data_are_an_error_or_skipped(
     assert "test.csv: 2 examples" in done.stdout
 
 
-def test_two_workers_write_one_run(toy_data: dict[str, Path], tmp_path: Path, command: Command) -> None:
-    """The whole command on two worker processes of this machine, which it finds in TF_CONFIG.
-
-    That their weights are right, test_loop.py says.
-    """
+def on_two_workers(*arguments: object) -> None:
+    """Runs a command in two worker processes of this machine, which it finds in TF_CONFIG."""
     addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
-    arguments = [*training_arguments(tmp_path / "run", toy_data), "--training.tensorboard", "true"]
-    arguments += ["--training.epochs", "1"]
     workers = []
     for index in range(2):
         task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-        argv = [sys.executable, "-m", "bert_tf.train", *arguments]
+        argv = [sys.executable, "-m", *map(str, arguments)]
         environment = {**os.environ, "TF_CONFIG": json.dumps(task)}
         workers.append(subprocess.Popen(argv, cwd=REPOSITORY, env=environment, stderr=subprocess.PIPE, text=True))
     for worker in workers:
         _, errors = worker.communicate(timeout=240)
         assert worker.returncode == 0, errors[-3000:]
         assert "2 replicas" in errors
+
+
+def test_two_workers_write_one_run(toy_data: dict[str, Path], tmp_path: Path, command: Command) -> None:
+    """That the weights of several workers are right, test_loop.py says."""
+    flags = ["--training.epochs", 1, "--training.tensorboard", "true"]
+    on_two_workers("bert_tf.train", *training_arguments(tmp_path / "run", toy_data), *flags)
     done = command("predict", "--run", tmp_path / "run", "--text", "lovely")
     assert json.loads(done.stdout)["prediction"]["label"] in ("bad", "good")
+
+
+def test_two_workers_pretrain_on_the_examples_that_one_wrote(tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("a good book and a bad film\n\n" * 40, encoding="utf-8")
+    arguments = ["--backbone", "scratch:tiny", "--data", text, "--output", tmp_path / "run", "--training.epochs", 1]
+    arguments += ["--corpus.objective", "mlm", "--sequence_length", 16, "--training.batch_size", 8]
+    on_two_workers("bert_tf.pretrain", *arguments, "--validation_ratio", 0)
+    line = json.loads((tmp_path / "run" / "metrics.jsonl").read_text(encoding="utf-8"))
+    assert line["epoch"] == 1
+    assert (tmp_path / "run" / "model" / "model.weights.h5").exists()
 
 
 @pytest.mark.parametrize(

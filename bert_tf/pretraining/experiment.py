@@ -189,10 +189,13 @@ def _wait_for_all(strategy: tf.distribute.Strategy) -> None:
     """Waits until every worker of a cluster is here, so that the first one has written the examples."""
     if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
 
+        def report() -> tf.Tensor:
+            # Made here, the number is on the worker's device, without which no collective finds its way.
+            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.constant(1.0))
+
         @tf.function
         def meet() -> tf.Tensor:
-            one = tf.constant(1.0)
-            return strategy.run(lambda: tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, one))
+            return strategy.run(report)
 
         meet()
 
