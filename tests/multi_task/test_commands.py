@@ -166,7 +166,7 @@ def test_sigkill_and_resume_end_with_the_same_weights(
 ) -> None:
     """The tagger is the second task; the run is killed at its first checkpoint."""
     config = tmp_path / "several.yaml"
-    recipe = values(tmp_path / "cut", toy_data["validation"], names_data, epochs=2, checkpoint_every=2)
+    recipe = values(tmp_path / "cut", toy_data["validation"], names_data, epochs=2, batch_size=12, checkpoint_every=3)
     config.write_text(yaml.safe_dump({**recipe, "loss_weighting": "uncertainty"}, sort_keys=False))
     argv = [sys.executable, "-m", "bert_tf.train", "--config", str(config)]
     whole = subprocess.Popen([*argv, "--output", str(tmp_path / "whole")], cwd=REPOSITORY, stderr=subprocess.DEVNULL)

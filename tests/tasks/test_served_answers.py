@@ -54,7 +54,8 @@ def server(tasks: dict[str, TextTask], tmp_path_factory: pytest.TempPathFactory)
         preset = folder / f"{name}_preset"
         task.save_to_preset(str(preset))
         (folder / name).mkdir()
-        saved_model._write(type(task).from_preset(str(preset), dtype="float32"), folder / name / "1")
+        again = type(task).from_preset(str(preset), dtype="float32")
+        saved_model._write([again], again.signatures(), {"labels": again.label_names()}, folder / name / "1")
     with ModelServer({name: folder / name for name in tasks}, port=0, rest_api_port=0) as running:
         running.folder = folder  # type: ignore[attr-defined]
         yield running
