@@ -1,7 +1,7 @@
 """Every task on real data, beside Hugging Face + PyTorch with the same checkpoint, rows and recipe.
 
     python benchmarks/results.py --data ../shared/data --peer_python peers-venv/bin/python --output results.jsonl
-    python benchmarks/results.py --output results.jsonl --write docs/results.md        # the table from what is measured
+    python benchmarks/results.py --output results.jsonl                # the table from what is measured
 
 ``--data`` holds the folders sst2, mrpc, stsb, go_emotions, wnut17, squad and cmn_eng as their sources publish them (not
 part of this project); ``--rows`` chooses some, ``--seeds`` how often. What ``--output`` already holds is not run again.
@@ -314,7 +314,6 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[42])
     parser.add_argument("--output", type=Path, required=True, help="JSON lines: one for each row and seed")
-    parser.add_argument("--write", type=Path, help="Markdown page whose table is to be replaced")
     arguments = parser.parse_args()
     known = arguments.output.read_text(encoding="utf-8").splitlines() if arguments.output.exists() else []
     lines = [json.loads(line) for line in known]
@@ -334,12 +333,7 @@ def main() -> None:
             with arguments.output.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
             print(json.dumps(line), flush=True)
-    made = f"{table(lines)}\n\nMeasured on: {'; '.join(sorted({line['machine'] for line in lines}))}."
-    print(made)
-    if arguments.write:
-        page = arguments.write.read_text(encoding="utf-8")
-        start, end = page.index("<!-- table -->"), page.index("<!-- end of table -->")
-        arguments.write.write_text(f"{page[:start]}<!-- table -->\n{made}\n{page[end:]}", encoding="utf-8")
+    print(f"{table(lines)}\n\nMeasured on: {'; '.join(sorted({line['machine'] for line in lines}))}.")
 
 
 if __name__ == "__main__":
