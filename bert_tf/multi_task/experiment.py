@@ -19,10 +19,10 @@ from bert_tf.multi_task.model import MultiTaskModel
 from bert_tf.multi_task.progress import MultiTaskProgress, TaskEarlyStopping
 from bert_tf.multi_task.schedule import probabilities
 from bert_tf.multi_task.updates import MultiTaskBatches, MultiTaskUpdates
-from bert_tf.training.experiment import TaskData, dtype_policy, finish
+from bert_tf.training.experiment import TaskData, begin, dtype_policy, finish
 from bert_tf.training.loop import train
 from bert_tf.training.run_directory import RunDirectory
-from bert_tf.training.strategy import build_strategy, check_batch_size, describe_strategy, is_chief
+from bert_tf.training.strategy import describe_strategy, is_chief
 
 logger = logging.getLogger("bert_tf")
 
@@ -38,12 +38,8 @@ def run_multi_task(config: MultiTaskConfig, *, resume: bool = False) -> RunDirec
         UserError: anything in the config, the data or the backbone that the user can put right.
         KeyboardInterrupt: stopped by a signal; the run can be resumed.
     """
-    strategy = build_strategy(config.distribution)  # before any other TensorFlow op: a cluster demands it
-    keras.utils.set_random_seed(config.seed)
     recipe = config.training
-    check_batch_size(strategy, recipe.batch_size, recipe.gradient_accumulation_steps)
-    run = RunDirectory(config.output)
-    run.check_startable(config, resume)
+    strategy, run = begin(config, recipe, resume)
     _check_order(run, config)
 
     started = time.monotonic()

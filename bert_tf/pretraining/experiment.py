@@ -29,9 +29,10 @@ from bert_tf.pretraining.prepared_corpus import PreparedExamples, use_prepared
 from bert_tf.pretraining.pretrainer import BertPretrainer
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor
+from bert_tf.training.experiment import begin, dtype_policy
 from bert_tf.training.loop import train
 from bert_tf.training.run_directory import RunDirectory
-from bert_tf.training.strategy import build_strategy, check_batch_size, describe_strategy, is_chief
+from bert_tf.training.strategy import describe_strategy, is_chief
 
 logger = logging.getLogger("bert_tf")
 
@@ -54,15 +55,11 @@ def run_pretraining(config: PretrainingConfig, *, resume: bool = False) -> RunDi
         KeyboardInterrupt: stopped by a signal; the run can be resumed.
     """
     config, prepared = use_prepared(config)
-    strategy = build_strategy(config.distribution)
-    keras.utils.set_random_seed(config.seed)
     recipe = config.training
-    check_batch_size(strategy, recipe.batch_size, recipe.gradient_accumulation_steps)
-    run = RunDirectory(config.output)
-    run.check_startable(config, resume)
+    strategy, run = begin(config, recipe, resume)
 
     started = time.monotonic()
-    dtype = "float32" if recipe.mixed_precision == "none" else f"mixed_{recipe.mixed_precision}"
+    dtype = dtype_policy(recipe)
     with strategy.scope():
         loaded = load_backbone(
             config.backbone,

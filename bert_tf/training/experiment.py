@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from bert_tf.backbones.loading import LoadedBackbone, load_backbone
-from bert_tf.config import ExperimentConfig, TrainingConfig, validate
+from bert_tf.config import ExperimentConfig, RunConfig, TrainingConfig, validate
 from bert_tf.data.batching import LabelledRows, TrainingBatches
 from bert_tf.data.records import Records
 from bert_tf.data.splits import Splits, open_splits
@@ -117,6 +117,22 @@ class TaskData:
         run.save_examples({name: row.values[name] for name in task.input_columns()} for row in rows)
 
 
+def begin(config: RunConfig, recipe: TrainingConfig, resume: bool) -> tuple[tf.distribute.Strategy, RunDirectory]:
+    """What comes before anything that costs time: the strategy, the seed, and whether the run may write there.
+
+    It must come before any other TensorFlow op, because a cluster can only be joined then.
+
+    Raises:
+        UserError: the devices are absent, they cannot share a batch, or the directory is taken.
+    """
+    strategy = build_strategy(config.distribution)
+    keras.utils.set_random_seed(config.seed)
+    check_batch_size(strategy, recipe.batch_size, recipe.gradient_accumulation_steps)
+    run = RunDirectory(config.output)
+    run.check_startable(config, resume)
+    return strategy, run
+
+
 def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDirectory:
     """Trains what ``config`` describes and returns the run directory.
 
@@ -128,12 +144,8 @@ def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDire
         UserError: anything in the config, the data or the backbone that the user can put right.
         KeyboardInterrupt: stopped by a signal; the run can be resumed.
     """
-    strategy = build_strategy(config.distribution)  # before any other TensorFlow op: a cluster demands it
-    keras.utils.set_random_seed(config.seed)
     recipe = config.training
-    check_batch_size(strategy, recipe.batch_size, recipe.gradient_accumulation_steps)
-    run = RunDirectory(config.output)
-    run.check_startable(config, resume)
+    strategy, run = begin(config, recipe, resume)
 
     started = time.monotonic()
     data = TaskData.open(config)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def tasks() -> dict[str, TextTask]:
 
 
 @pytest.fixture(scope="module")
-def server(tasks: dict[str, TextTask], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
+def exported(tasks: dict[str, TextTask], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exported")
     for name, task in tasks.items():
         preset = folder / f"{name}_preset"
@@ -56,15 +57,19 @@ def server(tasks: dict[str, TextTask], tmp_path_factory: pytest.TempPathFactory)
         (folder / name).mkdir()
         again = type(task).from_preset(str(preset), dtype="float32")
         saved_model._write([again], again.signatures(), {"labels": again.label_names()}, folder / name / "1")
-    with ModelServer({name: folder / name for name in tasks}, port=0, rest_api_port=0) as running:
-        running.folder = folder  # type: ignore[attr-defined]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(tasks: dict[str, TextTask], exported: Path) -> Iterator[ModelServer]:
+    with ModelServer({name: exported / name for name in tasks}, port=0, rest_api_port=0) as running:
         yield running
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_saved_exported_and_served(name: str, tasks: dict[str, TextTask], server: ModelServer) -> None:
+def test_saved_exported_and_served(name: str, tasks: dict[str, TextTask], exported: Path, server: ModelServer) -> None:
     task = tasks[name]
-    assert ops_unknown_to_serving(server.folder / name / "1") == set()
+    assert ops_unknown_to_serving(exported / name / "1") == set()
     url = f"http://127.0.0.1:{server.rest_api_port}/v1/models/{name}:predict"
     body = json.dumps({"inputs": {"text": TEXTS}}).encode()
     with urllib.request.urlopen(urllib.request.Request(url, body), timeout=60) as response:
@@ -81,8 +86,8 @@ def test_saved_exported_and_served(name: str, tasks: dict[str, TextTask], server
             np.testing.assert_allclose(served[key], value, atol=1e-5, err_msg=key)
 
 
-def test_the_check_of_exports_reads_booleans_and_padded_names(tasks: dict[str, TextTask], server: ModelServer) -> None:
-    version = server.folder / "multi_label" / "1"  # the one task with both
+def test_the_check_of_exports_reads_booleans_and_padded_names(tasks: dict[str, TextTask], exported: Path) -> None:
+    version = exported / "multi_label" / "1"  # the one task with both
     assert check_answers(tasks["multi_label"], version, [{"text": TEXTS}, {"text": [""]}]) < 1e-5
 
 
