@@ -296,8 +296,9 @@ def table(lines: Sequence[dict[str, Any]]) -> str:
             return statistics.mean(values) if values else None
 
         def show(who: str, row: Row = row, mean: Callable[[str, str], float | None] = mean) -> str:
-            values = [mean(who, metric) for metric in row.metrics]
-            return " / ".join(f"{v:.2f}" if v > 1 else f"{v:.4f}" for v in values if v is not None) or "–"
+            values = [value for metric in row.metrics if (value := mean(who, metric)) is not None]
+            digits = 2 if max(values, default=0) > 1 else 4  # per cent, or shares of one
+            return " / ".join(f"{value:.{digits}f}" for value in values) or "–"
 
         minutes = [mean(who, "seconds") for who in ("bert_tf", "peer")]
         spent = " / ".join(f"{value / 60:.1f}" for value in minutes if value is not None)
