@@ -23,6 +23,7 @@ from bert_tf.layers.span_pointer import SpanPointer, multilabel_loss
 from bert_tf.tasks.task import TextTask
 from bert_tf.tokenization.offsets import check_offsets
 from bert_tf.tokenization.pieces import Pieces, cut_pieces, iob2_tags, on_units, spans_by_window
+from bert_tf.tokenization.words import WordLimits
 
 Decoder = Literal["softmax", "crf", "span"]
 LabelPieces = Literal["first", "all"]
@@ -37,6 +38,9 @@ class Options(BaseModel):
         "softmax", description="softmax, crf, or span, which finds nested and overlapping entities"
     )
     label_pieces: LabelPieces = Field("first", description="of a word's pieces, the first decides or each is labelled")
+    words: Literal["auto", "spaces", "punctuation"] = Field(
+        "auto", description="what parts words; auto: spaces where the data has tokens, else punctuation too"
+    )
     scheme: Literal["auto", "iob1", "iob2", "bioes"] = Field(
         "auto", description="of tags; a tag that does not fit is an error (iob1: every sequence fits)"
     )
@@ -61,6 +65,7 @@ class SequenceTagger(TextTask):
         scheme: that tags in the data are held to: ``iob1``, ``iob2`` or ``bioes``.
         decoder: ``softmax``, ``crf`` or ``span``.
         label_pieces: ``first``: a word's first piece has its tag, and the others follow; ``all``.
+        words: what parts words, :data:`bert_tf.tokenization.words.WordLimits`.
         overlap: pieces that two windows share.
         head_size: of the span head.
         dropout: share of the features dropped in training.
@@ -90,6 +95,7 @@ class SequenceTagger(TextTask):
         scheme: Scheme = "iob1",
         decoder: Decoder = "softmax",
         label_pieces: LabelPieces = "first",
+        words: WordLimits = "punctuation",
         overlap: int = 64,
         head_size: int = 64,
         dropout: float = 0.1,
@@ -125,6 +131,7 @@ class SequenceTagger(TextTask):
         self.scheme = scheme
         self.decoder = decoder
         self.label_pieces = label_pieces
+        self.words = words
         self.overlap = overlap
         self.head_size = head_size
         self.dropout_rate = dropout
@@ -132,7 +139,7 @@ class SequenceTagger(TextTask):
         self._label_index = {label: index for index, label in enumerate(self.labels)}
 
     def get_config(self) -> dict[str, Any]:
-        names = ("scheme", "decoder", "label_pieces", "overlap", "head_size")
+        names = ("scheme", "decoder", "label_pieces", "words", "overlap", "head_size")
         config = {name: getattr(self, name) for name in names}
         return {**super().get_config(), **config, "labels": list(self.labels), "dropout": self.dropout_rate}
 
@@ -153,9 +160,11 @@ class SequenceTagger(TextTask):
     ) -> dict[str, Any]:
         finder = SchemeFinder()
         found: set[str] = set()
+        tokens = False
         for row in records:
             found.update(span.label for span in spans_in(row))
             finder.add(row.values.get("tags") or ())
+            tokens |= max(map(len, row.values.get("tokens") or ()), default=0) > 1  # not a character a line
         names = list(labels) if labels else sorted(found)
         if len(names) != len(set(names)):
             raise UserError(f"--data.labels: a label stands there twice: {', '.join(names)}.")
@@ -168,8 +177,9 @@ class SequenceTagger(TextTask):
                 f"{records.name}: {len(names):,} different labels were found, such as {names[0]!r}: "
                 "is --data.columns.tags the right column?"
             )
-        scheme = getattr(options, "scheme", "auto")
-        return {"labels": names, "scheme": finder.scheme() if scheme == "auto" else scheme}
+        facts = {"scheme": finder.scheme(), "words": "spaces" if tokens else "punctuation"}
+        chosen = {name: getattr(options, name, "auto") for name in facts}
+        return {"labels": names} | {name: facts[name] if of == "auto" else of for name, of in chosen.items()}
 
     def target(self, row: Row) -> list[list[int]] | None:
         spans = spans_in(row)
@@ -297,7 +307,7 @@ class SequenceTagger(TextTask):
         return cut_pieces(
             preprocessor.tokenizer,
             texts,
-            whole_words=self.label_pieces == "first",
+            words=self.words if self.label_pieces == "first" else None,
             window=preprocessor.sequence_length - 2,
             overlap=self.overlap,
         )

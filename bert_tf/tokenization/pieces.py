@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from bert_tf.tokenization.offsets import tokenize_with_offsets
 from bert_tf.tokenization.windows import Windows, cut_windows, slices
+from bert_tf.tokenization.words import WordLimits, begins_word
 
 
 class Pieces(NamedTuple):
@@ -63,14 +64,19 @@ class UnitSpans(NamedTuple):
 
 
 def cut_pieces(
-    tokenizer: keras_hub.models.Tokenizer, texts: tf.Tensor, *, whole_words: bool, window: int, overlap: int
+    tokenizer: keras_hub.models.Tokenizer,
+    texts: tf.Tensor,
+    *,
+    words: WordLimits | None,
+    window: int,
+    overlap: int,
 ) -> Pieces:
     """Tokenises texts ``(batch,)`` string and cuts them into windows.
 
     Args:
         tokenizer: BERT's.
         texts: what to cut.
-        whole_words: units are words rather than pieces.
+        words: units are words that these part; None: units are pieces.
         window: pieces of a window.
         overlap: pieces that two windows share.
 
@@ -79,11 +85,8 @@ def cut_pieces(
     """
     token_ids, starts, ends = tokenize_with_offsets(tokenizer, texts)
     is_unit = tf.ones_like(token_ids, tf.bool)
-    if whole_words:
-        begins = [not token.startswith(tokenizer.suffix_indicator) for token in tokenizer.get_vocabulary()]
-        # The vocabulary may have "##" as a word; what begins a text is no continuation.
-        begins_text = tf.ragged.range(token_ids.row_lengths()).flat_values == 0
-        is_unit = is_unit.with_flat_values(tf.gather(tf.constant(begins), token_ids.flat_values) | begins_text)
+    if words is not None:
+        is_unit = is_unit.with_flat_values(begins_word(tokenizer, token_ids, starts, ends, words))
     flat = is_unit.flat_values
     unit = tf.cumsum(tf.cast(flat, tf.int32)) - 1
     return Pieces(

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from bert_tf.layers.entity_decoding import decode_spans, decode_tags
 from bert_tf.tokenization.pieces import cut_pieces, iob2_tags, on_units, spans_by_window
 from bert_tf.tokenization.windows import cut_windows
+from bert_tf.tokenization.words import WordLimits
 from tests.tokenization.test_bert_tokenizer import MIXED_TEXT, PAIRS
 
 LABELS = 2
@@ -24,12 +25,12 @@ Found = list[list[tuple[int, int, int]]]
 
 
 @cache
-def round_trip(decoder: str, whole_words: bool) -> Any:
+def round_trip(decoder: str, words: WordLimits | None) -> Any:
     """A compiled function that answers texts with a model that is always right."""
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string), tf.RaggedTensorSpec([None, None, 3], tf.int32, 1)])
     def run(texts: tf.Tensor, spans: tf.RaggedTensor) -> Any:
-        pieces = cut_pieces(PAIRS[True][0], texts, whole_words=whole_words, window=WINDOW, overlap=OVERLAP)
+        pieces = cut_pieces(PAIRS[True][0], texts, words=words, window=WINDOW, overlap=OVERLAP)
         units = on_units(pieces, spans)
         if decoder == "span":
             goals = spans_by_window(pieces, units)
@@ -54,9 +55,9 @@ def round_trip(decoder: str, whole_words: bool) -> Any:
     return run
 
 
-def check(decoder: str, whole_words: bool, texts: list[str], spans: Found) -> None:
+def check(decoder: str, words: WordLimits | None, texts: list[str], spans: Found) -> None:
     ragged = tf.ragged.constant(spans, tf.int32, 1, (3,))
-    wanted, found = round_trip(decoder, whole_words)(tf.constant(texts), ragged)
+    wanted, found = round_trip(decoder, words)(tf.constant(texts), ragged)
     rows = [tuple(map(int, one)) for one in zip(*(column.numpy() for column in wanted), strict=True)]
     got = [tuple(map(int, one[:4])) for one in zip(*(column.numpy() for column in found), strict=True)]
     assert got == sorted(rows)
@@ -76,17 +77,17 @@ def annotated(draw: st.DrawFn) -> tuple[str, list[tuple[int, int, int]]]:
 
 
 @cache
-def units_of(whole_words: bool) -> Any:
+def units_of(words: WordLimits | None) -> Any:
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def run(texts: tf.Tensor) -> Any:
-        pieces = cut_pieces(PAIRS[True][0], texts, whole_words=whole_words, window=WINDOW, overlap=OVERLAP)
+        pieces = cut_pieces(PAIRS[True][0], texts, words=words, window=WINDOW, overlap=OVERLAP)
         return pieces.unit_row, pieces.unit_start, pieces.unit_end
 
     return run
 
 
-def without_shared_units(whole_words: bool, texts: list[str], spans: Found) -> Found:
-    units = list(zip(*(column.numpy() for column in units_of(whole_words)(tf.constant(texts))), strict=True))
+def without_shared_units(words: WordLimits | None, texts: list[str], spans: Found) -> Found:
+    units = list(zip(*(column.numpy() for column in units_of(words)(tf.constant(texts))), strict=True))
     kept: Found = []
     for row, of_text in enumerate(spans):
         used: set[int] = set()
@@ -101,12 +102,14 @@ def without_shared_units(whole_words: bool, texts: list[str], spans: Found) -> F
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(annotated(), min_size=1, max_size=4))
-@pytest.mark.parametrize("whole_words", [True, False])
+@pytest.mark.parametrize("words", ["punctuation", "spaces", None])
 @pytest.mark.parametrize("decoder", ["tags", "span"])
-def test_round_trip(decoder: str, whole_words: bool, records: list[tuple[str, list[tuple[int, int, int]]]]) -> None:
+def test_round_trip(
+    decoder: str, words: WordLimits | None, records: list[tuple[str, list[tuple[int, int, int]]]]
+) -> None:
     texts = [text for text, _ in records]
-    spans = without_shared_units(whole_words, texts, [spans for _, spans in records])
-    check(decoder, whole_words, texts, spans)
+    spans = without_shared_units(words, texts, [spans for _, spans in records])
+    check(decoder, words, texts, spans)
 
 
 TEXT = "Café 中文😀 unaffable，ＡＢ lovely x 书很喜欢 e\u0301 a b c d"
@@ -116,22 +119,22 @@ def test_known_surfaces() -> None:
     spans = [(0, 4, 0), (5, 7, 1), (9, 18, 0), (19, 21, 1), (31, 33, 0), (36, 38, 1)]
     assert [TEXT[start:end] for start, end, _ in spans] == ["Café", "中文", "unaffable", "ＡＢ", "书很"[:2], "e\u0301"]
     for decoder in ("tags", "span"):
-        check(decoder, True, [TEXT, "", "a"], [spans, [], [(0, 1, 1)]])
+        check(decoder, "punctuation", [TEXT, "", "a"], [spans, [], [(0, 1, 1)]])
 
 
 def test_nested_and_overlapping_spans() -> None:
-    check("span", True, ["中文书很喜欢"], [[(0, 2, 0), (0, 2, 1), (0, 3, 1), (1, 4, 0), (2, 3, 0)]])
+    check("span", "punctuation", ["中文书很喜欢"], [[(0, 2, 0), (0, 2, 1), (0, 3, 1), (1, 4, 0), (2, 3, 0)]])
 
 
 def test_a_span_inside_a_word_holds_the_word() -> None:
     ragged = tf.ragged.constant([[[2, 4, 0]]], tf.int32, 1, (3,))
-    _, found = round_trip("tags", True)(tf.constant(["unaffable a"]), ragged)
+    _, found = round_trip("tags", "punctuation")(tf.constant(["unaffable a"]), ragged)
     assert (found[1].numpy().tolist(), found[2].numpy().tolist()) == ([0], [9])
 
 
 def test_no_inside_follows_an_outside() -> None:
     """The likeliest tags one by one are I O I; allowed is, among others, B O B."""
-    pieces = cut_pieces(PAIRS[True][0], tf.constant(["a b c"]), whole_words=True, window=6, overlap=2)
+    pieces = cut_pieces(PAIRS[True][0], tf.constant(["a b c"]), words="punctuation", window=6, overlap=2)
     logits = np.full((1, 5, 3), -9.0, np.float32)
     logits[0, [1, 3], 2] = 5.0
     logits[0, [1, 3], 1] = 4.0

@@ -108,6 +108,21 @@ def test_only_the_first_pieces_of_words_are_labelled() -> None:
         assert len(row) == len(encoded["token_ids"].to_list()[0]) > 3
 
 
+def test_words_are_the_tokens_where_the_data_has_tokens(tmp_path: Path) -> None:
+    """Inside a token, punctuation must not be trained as words of their own: a URL would outweigh the names."""
+    data = conll(tmp_path, "See O\nhttp://a.b/c O\nO'Neil B-PER\n. O\n")
+    task = tagger(data)
+    assert task.words == "spaces"
+    (row,) = data
+    spans = tf.ragged.constant([task.target(row)], tf.int32, 1, (3,))
+    _, tags = task.encode_training({"text": tf.constant([row.values["text"]])}, spans)
+    assert [tag for tag in tags.to_list()[0] if tag >= 0] == [0, 0, 1, 0]
+
+    characters = conll(tmp_path, "江 B-PER\n泽 I-PER\n民 I-PER\n- O\nA O\n")
+    assert tagger(characters).words == tagger(records()).words == "punctuation"
+    assert tagger(data, words="punctuation").words == "punctuation"
+
+
 def test_the_loss_sees_only_what_is_labelled() -> None:
     task = tagger(records())
     targets = tf.constant([[-1, 1, 2, -1], [-1, 0, -1, -1], [-1, -1, -1, -1]])

@@ -1,0 +1,77 @@
+"""Which word pieces begin a word: words as BERT parts them, or as people who tag tokens do."""
+
+from __future__ import annotations
+
+import re
+import string
+from typing import Literal
+
+import keras_hub
+import numpy as np
+import tensorflow as tf
+
+from bert_tf.tokenization import character_classes as classes
+
+WordLimits = Literal["punctuation", "spaces"]
+"""``punctuation``: each punctuation character is a word, as BERT has it. ``spaces``: inside what stands between spaces,
+only ``, ; ! ( ) [ ] { } < > | " ``` and what is not ASCII part words, so that ``don't``, ``U.S``, ``3.5`` and a URL are
+one word each; punctuation at an end of it is apart, and ``...`` is one word."""
+
+JOINERS = "#$%&'*+-./:=?@\\^_~\u2019"
+"""What a word may have inside."""
+
+_ALONE = re.compile(
+    "[" + re.sub(r"\\x\{(\w+)\}", lambda code: f"\\U{int(code[1], 16):08x}", classes.BETWEEN_WORDS) + "]"
+)
+
+
+def begins_word(
+    tokenizer: keras_hub.models.Tokenizer,
+    token_ids: tf.RaggedTensor,
+    starts: tf.RaggedTensor,
+    ends: tf.RaggedTensor,
+    limits: WordLimits,
+) -> tf.Tensor:
+    """Whether each piece begins a word.
+
+    Args:
+        tokenizer: BERT's.
+        token_ids: ``(batch, None)`` int32, as ``starts`` and ``ends``: what ``tokenize_with_offsets`` returns.
+        starts: first character of each piece.
+        ends: the place after its last.
+        limits: what parts words.
+
+    Returns:
+        ``(pieces,)`` bool, for the pieces of all texts one after the other.
+    """
+    vocabulary = tokenizer.get_vocabulary()
+    ids = token_ids.flat_values
+    continues = [token.startswith(tokenizer.suffix_indicator) for token in vocabulary]
+    # The vocabulary may have "##" as a word; what begins a text is no continuation.
+    begins_text = tf.ragged.range(token_ids.row_lengths()).flat_values == 0
+    begins = ~tf.gather(tf.constant(continues), ids) | begins_text
+    if limits == "punctuation":
+        return begins
+
+    joins = np.array([token in JOINERS and token != "" for token in vocabulary])
+    repeats = np.array([len(token) == 1 and token in string.punctuation for token in vocabulary])
+    # What is unknown may be any character.
+    parts = np.array([len(token) == 1 and bool(_ALONE.match(token)) for token in vocabulary]) & ~joins
+    parts[tokenizer.token_to_id(tokenizer.oov_token)] = True
+    joins, repeats, parts = (tf.gather(tf.constant(kind), ids) for kind in (joins, repeats, parts))
+
+    begins_chunk = begins_text | parts | _before(parts) | (starts.flat_values > _before(ends.flat_values))
+    chunk = tf.cumsum(tf.cast(begins_chunk, tf.int32)) - 1
+    is_word = tf.cast(~joins & ~parts, tf.int32)
+    place = tf.cumsum(is_word, exclusive=True)
+    count = tf.reduce_sum(tf.cast(begins_chunk, tf.int32))
+    first = tf.gather(tf.math.unsorted_segment_min(place, chunk, count), chunk)
+    last = tf.gather(tf.math.unsorted_segment_max(place + is_word, chunk, count), chunk)
+    inside = (place > first) & (place < last)
+    again = repeats & (ids == _before(ids)) & ~begins_text & (starts.flat_values == _before(ends.flat_values))
+    return begins & ~inside & ~again
+
+
+def _before(values: tf.Tensor) -> tf.Tensor:
+    """The value before each, ``(n,)``; the first has itself before it."""
+    return tf.concat([values[:1], values[:-1]], 0)
