@@ -73,6 +73,12 @@ class DataConfig(Section):
     sequence_length: int = Field(
         256, ge=4, description="longest input in tokens; shorter texts are padded only to their batch's longest"
     )
+    batch_tokens: int | None = Field(
+        None,
+        ge=1,
+        description="instead of training.batch_size: as many examples a batch as fit into this many tokens, padding "
+        "included; of translations, of the longer side",
+    )
     length_bucketing: bool = Field(True, description="put texts of similar length into one batch")
     shuffle_buffer: int = Field(100_000, ge=1, description="records held in memory to shuffle the training data")
 

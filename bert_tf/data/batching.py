@@ -127,24 +127,28 @@ class TrainingBatches:
             epoch: from 0; every epoch has its own order.
             skip: batches at the start that were already used.
         """
-        encoder = self.rows.encoder
-        specs = encoder.training_specs()
-        dataset = _rows_dataset(lambda: iter(self.rows), specs, encoder.target_signature)
-        buffer = min(self.shuffle_buffer, self.examples)
-        dataset = dataset.unbatch().shuffle(buffer, seed=self.seed + epoch, reshuffle_each_iteration=False)
-        dataset = _batch(dataset, self.batch_size * WINDOW_BATCHES, specs)
-        dataset = dataset.map(encoder.encode_training, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        if encoder.windowed:
+        dataset = self._encoded(epoch, self.batch_size * WINDOW_BATCHES)
+        if self.rows.encoder.windowed:
             dataset = dataset.unbatch().batch(self.batch_size * WINDOW_BATCHES)
         dataset = dataset.prefetch(1).enumerate()
         seed = self.seed + 7919 * (epoch + 1)
         dataset = dataset.flat_map(lambda number, window: self._cut(seed, number, *window))
         return dataset.skip(skip).prefetch(8)
 
+    def _encoded(self, epoch: int, rows_at_once: int) -> tf.data.Dataset:
+        """Encoded rows and targets of one epoch in its order, many at once."""
+        encoder = self.rows.encoder
+        specs = encoder.training_specs()
+        dataset = rows_dataset(lambda: iter(self.rows), specs, encoder.target_signature)
+        buffer = min(self.shuffle_buffer, self.examples)
+        dataset = dataset.unbatch().shuffle(buffer, seed=self.seed + epoch, reshuffle_each_iteration=False)
+        dataset = _batch(dataset, rows_at_once, specs)
+        return dataset.map(encoder.encode_training, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
     def _count_windows(self) -> int:
         encoder = self.rows.encoder
-        with _errors_of_the_source() as watched:
-            rows = _rows_dataset(lambda: watched(self.rows), encoder.training_specs(), encoder.target_signature)
+        with errors_of_the_source() as watched:
+            rows = rows_dataset(lambda: watched(self.rows), encoder.training_specs(), encoder.target_signature)
             return sum(int(_row_count(encoded)) for encoded, _ in rows.map(encoder.encode_training))
 
     def _cut(
@@ -228,7 +232,7 @@ class InferenceWindows:
 
         outputs: list[Mapping[str, np.ndarray]] = []
         places: list[np.ndarray] = []
-        with _errors_of_the_source() as watched:
+        with errors_of_the_source() as watched:
             for features, place, window_rows in self._batches(lambda: watched(rows())):
                 outputs.append(predict(features))
                 places.append(place.numpy())
@@ -243,7 +247,7 @@ class InferenceWindows:
     def _batches(self, rows: Callable[[], Iterator[tuple[Row, Any]]]) -> tf.data.Dataset:
         window = self.batch_size * WINDOW_BATCHES
         specs = self.encoder.evaluation_specs() if self.labelled else self.encoder.input_specs()
-        dataset = _rows_dataset(rows, specs, rows_per_chunk=window)
+        dataset = rows_dataset(rows, specs, rows_per_chunk=window)
         if self.encoder.windowed:
             return dataset.flat_map(lambda texts: self._cut(texts, _text_order(texts), lambda batch: batch)).prefetch(8)
         dataset = dataset.map(self.encoder.encode).prefetch(1)
@@ -280,7 +284,7 @@ def concatenate(arrays: Sequence[np.ndarray]) -> np.ndarray:
 
 
 @contextmanager
-def _errors_of_the_source() -> Iterator[Callable[[Iterable[tuple[Row, Any]]], Iterator[tuple[Row, Any]]]]:
+def errors_of_the_source() -> Iterator[Callable[[Iterable[tuple[Row, Any]]], Iterator[tuple[Row, Any]]]]:
     """Raises what rows raised inside tf.data, which wraps it in an error of its own: the user needs the original.
 
     Yields:
@@ -303,7 +307,7 @@ def _errors_of_the_source() -> Iterator[Callable[[Iterable[tuple[Row, Any]]], It
         raise
 
 
-def _rows_dataset(
+def rows_dataset(
     rows: Callable[[], Iterator[tuple[Row, Any]]],
     specs: Mapping[str, tf.TensorSpec],
     targets_spec: tf.TypeSpec | None = None,
@@ -362,11 +366,14 @@ def _row_count(encoded: Mapping[str, tf.RaggedTensor]) -> tf.Tensor:
 
 
 def _length_order(encoded: Mapping[str, tf.RaggedTensor]) -> tf.Tensor:
-    rows = next(iter(encoded.values()))
+    return tf.cast(tf.argsort(padded_lengths(next(iter(encoded.values()))), stable=True), tf.int32)
+
+
+def padded_lengths(rows: tf.RaggedTensor) -> tf.Tensor:
+    """Number of tokens that each row ``(batch, None)`` takes, ``(batch,)`` int64; of a row ``(None, None)`` of several
+    texts or windows, their number, each as long as the longest."""
     lengths = rows.row_lengths()
-    if rows.ragged_rank == 2:  # several texts or windows a row: their number, each as long as the longest
-        lengths *= tf.reduce_max(rows.row_lengths(axis=2), 1)
-    return tf.cast(tf.argsort(lengths, stable=True), tf.int32)
+    return lengths * tf.reduce_max(rows.row_lengths(axis=2), 1) if rows.ragged_rank == 2 else lengths
 
 
 def _text_order(texts: Mapping[str, tf.Tensor]) -> tf.Tensor:

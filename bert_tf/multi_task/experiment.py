@@ -22,7 +22,7 @@ from bert_tf.multi_task.updates import MultiTaskBatches, MultiTaskUpdates
 from bert_tf.training.experiment import TaskData, begin, dtype_policy, finish
 from bert_tf.training.loop import train
 from bert_tf.training.run_directory import RunDirectory
-from bert_tf.training.strategy import describe_strategy, is_chief
+from bert_tf.training.strategy import check_batch_size, describe_strategy, is_chief
 
 logger = logging.getLogger("bert_tf")
 
@@ -40,6 +40,7 @@ def run_multi_task(config: MultiTaskConfig, *, resume: bool = False) -> RunDirec
     """
     recipe = config.training
     strategy, run = begin(config, recipe, resume)
+    check_batch_size(strategy, recipe.batch_size, recipe.gradient_accumulation_steps)
     _check_order(run, config)
 
     started = time.monotonic()
@@ -72,7 +73,7 @@ def run_multi_task(config: MultiTaskConfig, *, resume: bool = False) -> RunDirec
     members = {}
     for name, experiment in experiments.items():
         with _mistakes_of(name):
-            members[name] = data[name].batches(tasks[name], experiment)
+            members[name] = data[name].batches(tasks[name], experiment, strategy)
     progress = MultiTaskProgress()
     batches = MultiTaskBatches(members, config.sampling, seed=config.seed, epochs=recipe.epochs, progress=progress)
     shares = probabilities([member.examples for member in members.values()], config.sampling, 0, recipe.epochs)

@@ -103,6 +103,9 @@ class WeightedTask:
         variance = tf.convert_to_tensor(self._log_variance.value)
         return tf.exp(-variance) * loss + variance / 2
 
+    def loss_weights(self, targets: Any) -> tf.Tensor | None:
+        return self._task.loss_weights(targets)
+
 
 def _less_is_better(member: TextTask) -> set[str]:
     metric, more_is_better = member.best_metric

@@ -32,7 +32,7 @@ from bert_tf.tokenization.text_preprocessor import TextPreprocessor
 from bert_tf.training.experiment import begin, dtype_policy
 from bert_tf.training.loop import train
 from bert_tf.training.run_directory import RunDirectory
-from bert_tf.training.strategy import describe_strategy, is_chief
+from bert_tf.training.strategy import check_batch_size, describe_strategy, is_chief
 
 logger = logging.getLogger("bert_tf")
 
@@ -57,6 +57,7 @@ def run_pretraining(config: PretrainingConfig, *, resume: bool = False) -> RunDi
     config, prepared = use_prepared(config)
     recipe = config.training
     strategy, run = begin(config, recipe, resume)
+    check_batch_size(strategy, recipe.batch_size, recipe.gradient_accumulation_steps)
 
     started = time.monotonic()
     dtype = dtype_policy(recipe)

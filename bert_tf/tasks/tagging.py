@@ -226,11 +226,14 @@ class SequenceTagger(TextTask):
         if self.decoder == "span":
             return self._span_loss(targets, outputs)
         mask = targets >= 0
-        count = tf.maximum(tf.reduce_sum(tf.cast(mask, tf.float32), 1), 1.0)
+        count = _tagged(targets)
         if self.decoder == "crf":
             return -log_likelihood(outputs, targets, mask, self.crf.scores()) / count
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(targets, 0), outputs)
         return tf.reduce_sum(tf.where(mask, losses, 0.0), 1) / count
+
+    def loss_weights(self, targets: tf.Tensor) -> tf.Tensor | None:
+        return None if self.decoder == "span" else _tagged(targets)
 
     def answer_texts(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Entities of each text, as many columns as the batch's richest text has of them.
@@ -328,6 +331,11 @@ class SequenceTagger(TextTask):
 
 
 TASK = SequenceTagger
+
+
+def _tagged(targets: tf.Tensor) -> tf.Tensor:
+    """Number of the tags in each window ``(batch, seq_len)``; of a window without one, 1: its loss is 0."""
+    return tf.maximum(tf.reduce_sum(tf.cast(targets >= 0, tf.float32), 1), 1.0)
 
 
 def _wrong_tag(row: Row, index: int, reason: str, scheme: Scheme) -> str:

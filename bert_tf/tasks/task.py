@@ -146,6 +146,13 @@ class TextTask(keras_hub.models.Task):
         """Returns the loss of each example, ``(batch,)`` float32."""
         raise NotImplementedError
 
+    def loss_weights(self, targets: Any) -> tf.Tensor | None:
+        """How much each example counts in the mean loss of its batch, ``(batch,)`` float32; ``None``: all alike.
+
+        Where an example's loss is a mean over its tokens, their number: then every token counts alike.
+        """
+        return None
+
     def finish(self, outputs: Any) -> dict[str, tf.Tensor]:
         """Turns the model's outputs into named, finished answers, with TensorFlow ops only."""
         raise NotImplementedError

@@ -63,8 +63,6 @@ class Translator(TextTask):
         backbone: a KerasHub text encoder.
         preprocessor: turns strings into the backbone's inputs.
         target_vocabulary: the decoder's word pieces by id, from ``learn_target_vocabulary``.
-        mean_target_length: mean number of tokens of a training translation. The loss of an example is the sum over its
-            tokens divided by this, so that every token weighs the same and the reported loss is one per token.
         **options: the fields of ``Options``.
 
     Reference:
@@ -84,7 +82,6 @@ class Translator(TextTask):
         backbone: keras.Model,
         preprocessor: keras.layers.Layer | None,
         target_vocabulary: Sequence[str],
-        mean_target_length: float = 1.0,
         *,
         name: str | None = None,
         dtype: Any = None,
@@ -121,15 +118,13 @@ class Translator(TextTask):
 
         # === Config ===
         self.target_vocabulary = list(target_vocabulary)
-        self.mean_target_length = mean_target_length
         self.options = head
         self._target_tokenizer = TargetTokenizer(self.target_vocabulary, head.lowercase_targets)
         self._search = tf.function(self._translate, reduce_retracing=True)
         self._likelihood = tf.function(self._log_likelihood, reduce_retracing=True)
 
     def get_config(self) -> dict[str, Any]:
-        own = {"target_vocabulary": self.target_vocabulary, "mean_target_length": self.mean_target_length}
-        return {**super().get_config(), **own, **self.options.model_dump()}
+        return {**super().get_config(), "target_vocabulary": self.target_vocabulary, **self.options.model_dump()}
 
     @classmethod
     def create(
@@ -164,12 +159,11 @@ class Translator(TextTask):
 
         vocabulary = learn_target_vocabulary(texts, options.vocabulary_size, lowercase=options.lowercase_targets)
         tokenizer = TargetTokenizer(vocabulary, options.lowercase_targets)
-        rows, tokens, cut = 0, 0, 0
+        rows = cut = 0
         for chunk in tf.data.Dataset.from_generator(texts, output_signature=tf.TensorSpec([], tf.string)).batch(512):
             lengths = tokenizer.tokenize(chunk).row_lengths().numpy() + 1
             rows += len(lengths)
             cut += int(np.sum(lengths > options.max_target_length))
-            tokens += int(np.minimum(lengths, options.max_target_length).sum())
         if cut:
             logger.warning(
                 "%d of %d translations have more than --head.max_target_length %d tokens: their ends are cut off",
@@ -177,7 +171,7 @@ class Translator(TextTask):
                 rows,
                 options.max_target_length,
             )
-        return {"target_vocabulary": vocabulary, "mean_target_length": tokens / rows}
+        return {"target_vocabulary": vocabulary}
 
     def target(self, row: Row) -> str:
         return _translation_of(row)
@@ -208,8 +202,11 @@ class Translator(TextTask):
         share = self.options.label_smoothing
         likelihood = tf.gather(log_probabilities, targets, batch_dims=2)
         losses = -(1 - share) * likelihood - share * tf.reduce_mean(log_probabilities, -1)
-        counted = tf.cast(targets != target_tokenizer.PAD, tf.float32)
-        return tf.reduce_sum(losses * counted, 1) / self.mean_target_length
+        return tf.reduce_sum(losses * _is_token(targets), 1) / self.loss_weights(targets)
+
+    def loss_weights(self, targets: tf.Tensor) -> tf.Tensor:
+        """Number of tokens of each translation; there is one at least, the end."""
+        return tf.reduce_sum(_is_token(targets), 1)
 
     def answer_features(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return self._search(dict(features))
@@ -285,6 +282,10 @@ def _freeze(backbone: keras.Model) -> None:
     """No training of the weights, and no dropout: the same features whenever a text is read."""
     backbone.trainable = False
     set_dropout(backbone, 0.0)
+
+
+def _is_token(targets: tf.Tensor) -> tf.Tensor:
+    return tf.cast(targets != target_tokenizer.PAD, tf.float32)
 
 
 def _translation_of(row: Row) -> str:

@@ -17,6 +17,7 @@ from bert_tf.config import ExperimentConfig, RunConfig, TrainingConfig, validate
 from bert_tf.data.batching import LabelledRows, TrainingBatches
 from bert_tf.data.records import Records
 from bert_tf.data.splits import Splits, open_splits
+from bert_tf.data.token_batching import TokenBatches
 from bert_tf.errors import UserError
 from bert_tf.evaluation.inference import build_predict, evaluate_records
 from bert_tf.tasks import find_task
@@ -79,14 +80,24 @@ class TaskData:
             _check_columns(self.splits.validation, task)
         return task
 
-    def batches(self, task: TextTask, config: ExperimentConfig) -> TrainingBatches:
+    def batches(self, task: TextTask, config: ExperimentConfig, strategy: tf.distribute.Strategy) -> TrainingBatches:
         """The training data of the task that was built.
 
         Raises:
             UserError: a record cannot train it.
         """
+        rows = LabelledRows(self.splits.train, task, config.data.on_unknown_label)
+        if config.data.batch_tokens is not None:
+            return TokenBatches(
+                rows,
+                config.data.batch_tokens,
+                strategy.num_replicas_in_sync * config.training.gradient_accumulation_steps,
+                seed=config.seed,
+                shuffle_buffer=config.data.shuffle_buffer,
+                multiple_of=64 if config.training.xla else 8,
+            )
         return TrainingBatches(
-            LabelledRows(self.splits.train, task, config.data.on_unknown_label),
+            rows,
             config.training.batch_size,
             seed=config.seed,
             shuffle_buffer=config.data.shuffle_buffer,
@@ -123,11 +134,10 @@ def begin(config: RunConfig, recipe: TrainingConfig, resume: bool) -> tuple[tf.d
     It must come before any other TensorFlow op, because a cluster can only be joined then.
 
     Raises:
-        UserError: the devices are absent, they cannot share a batch, or the directory is taken.
+        UserError: the devices are absent, or the directory is taken.
     """
     strategy = build_strategy(config.distribution)
     keras.utils.set_random_seed(config.seed)
-    check_batch_size(strategy, recipe.batch_size, recipe.gradient_accumulation_steps)
     run = RunDirectory(config.output)
     run.check_startable(config, resume)
     return strategy, run
@@ -146,6 +156,8 @@ def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDire
     """
     recipe = config.training
     strategy, run = begin(config, recipe, resume)
+    if config.data.batch_tokens is None:
+        check_batch_size(strategy, recipe.batch_size, recipe.gradient_accumulation_steps)
 
     started = time.monotonic()
     data = TaskData.open(config)
@@ -163,7 +175,7 @@ def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDire
     logger.info("backbone: %s", loaded.source)
     logger.info("distribution: %s", describe_strategy(strategy))
 
-    batches = data.batches(task, config)
+    batches = data.batches(task, config, strategy)
     logger.info(
         "training on %d examples: %d epochs of %d batches", batches.examples, recipe.epochs, batches.steps_per_epoch
     )

@@ -83,6 +83,8 @@ class Trainable(Protocol):
 
     def loss_per_example(self, targets: Any, outputs: Any) -> tf.Tensor: ...
 
+    def loss_weights(self, targets: Any) -> tf.Tensor | None: ...
+
 
 def train(
     task: TextTask,
@@ -240,7 +242,10 @@ def build_update(
     recipe: TrainingConfig,
     strategy: tf.distribute.Strategy,
 ) -> Callable[[Iterator[Any], tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    """Returns ``update(iterator, steps)``: that many weight updates; gives (sum of losses, number) of the examples."""
+    """Returns ``update(iterator, steps)``: that many weight updates; gives (sum of losses, number) of the examples.
+
+    Where a task counts tokens (``TextTask.loss_weights``), both are those of the tokens, over the whole global batch.
+    """
     variables = task.trainable_variables
     pieces = recipe.gradient_accumulation_steps
 
@@ -263,6 +268,8 @@ def build_update(
         features: Mapping[str, tf.Tensor], targets: Any, weights: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         replica = tf.distribute.get_replica_context()
+        counts = task.loss_weights(targets)
+        weights = weights if counts is None else weights * counts
         examples = replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.reduce_sum(weights))
         rows = tf.shape(weights)[0] // pieces  # a distributed iterator forgets the static size
         loss = tf.constant(0.0)

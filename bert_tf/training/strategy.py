@@ -115,8 +115,10 @@ def distribute(strategy: tf.distribute.Strategy, dataset: tf.data.Dataset) -> It
 
         def cut(*batch: Any) -> tf.data.Dataset:
             def share(value: tf.Tensor) -> tf.Tensor:
-                parts = tf.reshape(value, [replicas, value.shape[0] // replicas, *tf.unstack(tf.shape(value)[1:])])
-                parts.set_shape([replicas, value.shape[0] // replicas, *value.shape[1:]])
+                rows = value.shape[0]
+                each = tf.shape(value)[0] // replicas if rows is None else rows // replicas
+                parts = tf.reshape(value, [replicas, each, *tf.unstack(tf.shape(value)[1:])])
+                parts.set_shape([replicas, None if rows is None else each, *value.shape[1:]])
                 return parts[first : first + here]
 
             return tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(share, batch))

@@ -29,6 +29,11 @@ def test_fixed_weight_is_a_factor() -> None:
     np.testing.assert_allclose(found, [1.5, 0.75])
 
 
+def test_tokens_of_a_task_that_counts_them_count() -> None:
+    task = SimpleNamespace(loss_weights=lambda targets: 2 * targets)
+    assert WeightedTask(task, 0.5).loss_weights(3) == 6
+
+
 def test_uncertainty_by_hand() -> None:
     """exp(-s) L + s / 2 and its derivative -exp(-s) L + 1 / 2, with L = 1.5 the mean of 2 and 1."""
     variance = keras.Variable(0.3)

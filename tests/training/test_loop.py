@@ -12,13 +12,14 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from bert_tf.config import TrainingConfig
 from bert_tf.data.batching import LabelledRows, TrainingBatches
 from bert_tf.errors import UserError
 from bert_tf.evaluation.inference import evaluate_records
 from bert_tf.tasks.classification import TextClassifier
-from bert_tf.training.loop import improves, train
+from bert_tf.training.loop import build_update, improves, train
 from bert_tf.training.run_directory import RunDirectory
 from tests.conftest import free_port
 from tests.training.small_model import small_batches, small_classifier, ten_examples_again_and_again, toy_records
@@ -63,6 +64,39 @@ def test_equal_seeds_give_equal_runs(tmp_path: Path) -> None:
 def test_accumulation_equals_the_large_batch(tmp_path: Path, pieces: int) -> None:
     whole = trained(tmp_path / "whole")
     assert_equal(whole, trained(tmp_path / "pieces", gradient_accumulation_steps=pieces), atol=1e-5)
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_tokens_count_alike_where_the_task_counts_them(pieces: int) -> None:
+    """Two rows of 1 and 3 tokens, and a filled-up one: the gradient is that of the mean over the four tokens."""
+
+    class Tokens:
+        """Loss of a token: its number times the weight."""
+
+        def __init__(self) -> None:
+            self.weight = keras.Variable(1.0)
+            self.trainable_variables = [self.weight]
+
+        def __call__(self, features: Any, training: bool = False) -> Any:
+            return features["numbers"] * self.weight
+
+        def loss_per_example(self, targets: Any, outputs: Any) -> Any:
+            return tf.reduce_sum(outputs, 1) / targets
+
+        def loss_weights(self, targets: Any) -> Any:
+            return targets
+
+    task = Tokens()
+    optimizer = keras.optimizers.SGD(1.0)
+    optimizer.build(task.trainable_variables)
+    config = recipe(gradient_accumulation_steps=pieces, gradient_clip_norm=None)
+    numbers = tf.constant([[1.0, 0, 0], [2, 3, 4], [9, 9, 9], [9, 9, 9]])
+    batch = ({"numbers": numbers}, tf.constant([1.0, 3, 3, 3]), tf.constant([1.0, 1, 0, 0]))
+    data = tf.data.Dataset.from_tensors(batch)
+    update = build_update(task, optimizer, config, tf.distribute.get_strategy())
+    loss, tokens = update(iter(data), tf.constant(1))
+    assert (float(loss), float(tokens)) == pytest.approx((10, 4))
+    assert float(task.weight) == pytest.approx(1 - 10 / 4)
 
 
 def test_several_steps_per_call_equal_one(tmp_path: Path) -> None:
