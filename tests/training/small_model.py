@@ -7,6 +7,7 @@ import keras_hub
 
 from bert_tf.data.batching import LabelledRows, TrainingBatches
 from bert_tf.data.records import Records, Row
+from bert_tf.data.token_batching import TokenBatches
 from bert_tf.tasks.classification import TextClassifier
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor
@@ -54,3 +55,8 @@ def ten_examples_again_and_again() -> Records:
 def small_batches(task: TextClassifier, batch_size: int, seed: int = 3) -> TrainingBatches:
     """Shuffled, bucketed batches of :func:`toy_records`."""
     return TrainingBatches(LabelledRows(toy_records(), task), batch_size, seed=seed)
+
+
+def small_token_batches(task: TextClassifier, tokens: int, rows_multiple: int) -> TokenBatches:
+    """Batches of :func:`toy_records` that differ in their number of rows."""
+    return TokenBatches(LabelledRows(toy_records(), task), tokens, rows_multiple, seed=3)

@@ -22,7 +22,13 @@ from bert_tf.tasks.classification import TextClassifier
 from bert_tf.training.loop import build_update, improves, train
 from bert_tf.training.run_directory import RunDirectory
 from tests.conftest import free_port
-from tests.training.small_model import small_batches, small_classifier, ten_examples_again_and_again, toy_records
+from tests.training.small_model import (
+    small_batches,
+    small_classifier,
+    small_token_batches,
+    ten_examples_again_and_again,
+    toy_records,
+)
 
 
 def recipe(**changes: Any) -> TrainingConfig:
@@ -242,7 +248,21 @@ def one_process_weights(tmp_path_factory: pytest.TempPathFactory) -> list[np.nda
     return weights(trained(folder, gradient_clip_norm=0.5))
 
 
-TWO_DEVICE_RECIPES = [{}, {"gradient_accumulation_steps": 2}, {"steps_per_call": 2}, {"xla": True}]
+@pytest.fixture(scope="session")
+def token_weights(tmp_path_factory: pytest.TempPathFactory) -> list[np.ndarray]:
+    """The same with batches of at most 400 tokens."""
+    task = small_classifier()
+    batches = small_token_batches(task, 400, 1)
+    assert len(set(batches.sizes)) > 1
+    train(task, batches, recipe(gradient_clip_norm=0.5), RunDirectory(tmp_path_factory.mktemp("tokens")))
+    return weights(task)
+
+
+TWO_DEVICE_RECIPES = [
+    {"gradient_accumulation_steps": 2, "steps_per_call": 2},
+    {"xla": True},
+    {"batch_tokens": 400},
+]
 
 
 @pytest.fixture(scope="session")
@@ -253,11 +273,15 @@ def two_devices(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("number", range(len(TWO_DEVICE_RECIPES)), ids=["plain", "accumulation", "steps", "xla"])
-def test_two_devices_equal_one(two_devices: Path, one_process_weights: list[np.ndarray], number: int) -> None:
+@pytest.mark.parametrize("number", range(len(TWO_DEVICE_RECIPES)), ids=["accumulation", "xla", "tokens"])
+def test_two_devices_equal_one(
+    two_devices: Path, one_process_weights: list[np.ndarray], token_weights: list[np.ndarray], number: int
+) -> None:
     """Tolerance 1e-5: the gradient's sums run in another order. XLA fuses and reorders more: 1e-4."""
-    atol = 1e-4 if "xla" in TWO_DEVICE_RECIPES[number] else 1e-5
-    for expected, value in zip(one_process_weights, written_weights(two_devices, number), strict=True):
+    recipe = TWO_DEVICE_RECIPES[number]
+    atol = 1e-4 if "xla" in recipe else 1e-5
+    wanted = token_weights if "batch_tokens" in recipe else one_process_weights
+    for expected, value in zip(wanted, written_weights(two_devices, number), strict=True):
         np.testing.assert_allclose(value, expected, atol=atol, rtol=0)
 
 
