@@ -142,6 +142,7 @@ def test_data_mistakes_name_file_and_line(tmp_path: Path, toy_data: dict[str, Pa
     assert 'dev.tsv line 3: label "ugly" is not one of ["bad", "good"]' in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+    assert not (tmp_path / "run").exists()  # it is said before anything is trained
 
 
 def training_arguments(output: Path, data: dict[str, Path]) -> list[str]:

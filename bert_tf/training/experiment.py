@@ -68,7 +68,7 @@ class TaskData:
         """Puts the task on a loaded backbone.
 
         Raises:
-            UserError: the backbone does not suit the task, or the validation data lacks a column.
+            UserError: the backbone does not suit the task, or the validation data cannot be scored.
         """
         task = self.task_class.create(
             loaded,
@@ -77,7 +77,7 @@ class TaskData:
             **self.options,
         )
         if self.splits.validation is not None:
-            _check_columns(self.splits.validation, task)
+            _check_validation(self.splits.validation, task, config.data.on_unknown_label)
         return task
 
     def batches(self, task: TextTask, config: ExperimentConfig, strategy: tf.distribute.Strategy) -> TrainingBatches:
@@ -211,8 +211,9 @@ def dtype_policy(recipe: TrainingConfig) -> str:
     return "float32" if recipe.mixed_precision == "none" else f"mixed_{recipe.mixed_precision}"
 
 
-def _check_columns(validation: Records, task: TextTask) -> None:
-    """Raises UserError, before anything is trained, if evaluation reads columns that the validation data lacks."""
+def _check_validation(validation: Records, task: TextTask, on_unknown_label: str) -> None:
+    """Raises UserError, before anything is trained, if evaluation would: for a column that the validation data lacks,
+    or a row with a label that training does not have."""
     row = next(iter(validation), None)
     missing = [name for name in task.evaluation_specs() if row is not None and name not in row.values]
     if row is not None and missing:
@@ -220,3 +221,4 @@ def _check_columns(validation: Records, task: TextTask) -> None:
             f"{row.file}: there is no column {missing[0]!r}, which evaluation reads. Name the right one with "
             f"--data.columns.{missing[0]} NAME."
         )
+    LabelledRows(validation, task, on_unknown_label).count()
