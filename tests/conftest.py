@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -43,6 +43,14 @@ def free_port() -> int:
     """A TCP port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
+
+
+@pytest.fixture(autouse=True)
+def autograph_reads_all_our_code(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A user must not see TensorFlow complain of our code."""
+    yield
+    records = [record for when in ("setup", "call") for record in caplog.get_records(when)]
+    assert [text for record in records if "AutoGraph could not" in (text := record.getMessage())] == []
 
 
 @pytest.fixture(scope="session")

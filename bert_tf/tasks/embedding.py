@@ -183,19 +183,18 @@ class SentenceEncoder(TextTask):
         scores, first_ids, second_ids = tf.unstack(targets, axis=1)
         number = 2 if self.loss_name == "simcse" else len(self.trained_columns)
         first, second, *negatives = tf.unstack(tf.cast(outputs, tf.float32), num=number, axis=1)
-        match self.loss_name:
-            case "triplet":
-                return triplet_loss(first, second, negatives[0], self.margin)
-            case "cosine":
-                wanted = (scores - self.lowest) / (self.highest - self.lowest)
-                return tf.square(cosine(first, second) - wanted)
-            case "cosent":
-                counted = first_of_equals(first_ids, second_ids)
-                loss = cosent_loss(cosine(first, second), scores, counted, self.temperature)
-                return tf.fill(tf.shape(scores), loss)
-            case "simcse":
-                second_ids = first_ids
+        # No match statement: AutoGraph cannot read it.
+        if self.loss_name == "triplet":
+            return triplet_loss(first, second, negatives[0], self.margin)
+        if self.loss_name == "cosine":
+            wanted = (scores - self.lowest) / (self.highest - self.lowest)
+            return tf.square(cosine(first, second) - wanted)
+        if self.loss_name == "cosent":
+            counted = first_of_equals(first_ids, second_ids)
+            loss = cosent_loss(cosine(first, second), scores, counted, self.temperature)
+            return tf.fill(tf.shape(scores), loss)
         candidates = tf.concat([second, *negatives], 0)
+        second_ids = first_ids if self.loss_name == "simcse" else second_ids
         return contrastive_loss(first, candidates, first_ids, second_ids, self.temperature)
 
     def finish(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
