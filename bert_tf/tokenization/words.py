@@ -15,10 +15,14 @@ from bert_tf.tokenization import character_classes as classes
 WordLimits = Literal["punctuation", "spaces"]
 """``punctuation``: each punctuation character is a word, as BERT has it. ``spaces``: inside what stands between spaces,
 only ``, ; ! ( ) [ ] { } < > | " ``` and what is not ASCII part words, so that ``don't``, ``U.S``, ``3.5`` and a URL are
-one word each; punctuation at an end of it is apart, and ``...`` is one word."""
+one word each, as are ``@name``, ``#tag`` and ``$5``; other punctuation at an end of it is apart, and ``...`` is one
+word."""
 
 JOINERS = "#$%&'*+-./:=?@\\^_~\u2019"
 """What a word may have inside."""
+
+PREFIXES = "@#$"
+"""What a word may begin with. A name in ``@name`` is no name in the text, and must not be trained as such a word."""
 
 _ALONE = re.compile(
     "[" + re.sub(r"\\x\{(\w+)\}", lambda code: f"\\U{int(code[1], 16):08x}", classes.BETWEEN_WORDS) + "]"
@@ -58,11 +62,14 @@ def begins_word(
     # What is unknown may be any character.
     parts = np.array([len(token) == 1 and bool(_ALONE.match(token)) for token in vocabulary]) & ~joins
     parts[tokenizer.token_to_id(tokenizer.oov_token)] = True
-    joins, repeats, parts = (tf.gather(tf.constant(kind), ids) for kind in (joins, repeats, parts))
+    prefixes = np.array([token in PREFIXES and token != "" for token in vocabulary])
+    joins, repeats, parts, prefixes = (tf.gather(tf.constant(kind), ids) for kind in (joins, repeats, parts, prefixes))
 
     begins_chunk = begins_text | parts | _before(parts) | (starts.flat_values > _before(ends.flat_values))
     chunk = tf.cumsum(tf.cast(begins_chunk, tf.int32)) - 1
-    is_word = tf.cast(~joins & ~parts, tf.int32)
+    is_word = ~joins & ~parts
+    before_word = tf.concat([is_word[1:] & (chunk[1:] == chunk[:-1]), tf.zeros_like(is_word[:1])], 0)
+    is_word = tf.cast(is_word | (prefixes & before_word), tf.int32)
     place = tf.cumsum(is_word, exclusive=True)
     count = tf.reduce_sum(tf.cast(begins_chunk, tf.int32))
     first = tf.gather(tf.math.unsorted_segment_min(place, chunk, count), chunk)
