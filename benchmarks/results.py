@@ -3,9 +3,9 @@
     python benchmarks/results.py --data ../shared/data --peer_python peers-venv/bin/python --output results.jsonl
     python benchmarks/results.py                                       # the table from what is measured
 
-``--data`` holds the folders sst2, mrpc, rte, stsb, go_emotions, wnut17, squad, cmn_eng, chnsenticorp and ocnli as their
-sources publish them (not part of this project); ``--rows`` chooses some, ``--seeds`` how often. What ``--output`` (by
-default benchmarks/results.jsonl) already holds is not run again.
+``--data`` holds the folders sst2, mrpc, rte, stsb, go_emotions, wnut17, squad, cmn_eng, chnsenticorp, tnews and ocnli
+as their sources publish them (not part of this project); ``--rows`` chooses some, ``--seeds`` how often. What
+``--output`` (by default benchmarks/results.jsonl) already holds is not run again.
 """
 
 from __future__ import annotations
@@ -362,9 +362,9 @@ ROWS = {
         ),
     ),
     "fill": Row(
-        "ChnSentiCorp test texts, one character hidden",
+        "TNEWS dev titles, one character hidden",
         "fill",
-        ("chnsenticorp/test.tsv", None, "chnsenticorp/test.tsv"),
+        ("tnews/dev.tsv", None, "tnews/dev.tsv"),
         ("accuracy", "hit@5", "mrr"),
         backbone="zh_mini",
         derive=one_character_hidden,
