@@ -102,6 +102,28 @@ def score_numbers(column: str) -> Scorer:
     return score
 
 
+def score_label_sets(column: str) -> Scorer:
+    """With thresholds that are tuned on the validation data as bert_tf's are."""
+
+    def score(test: Path, predictions: dict[str, Any]) -> dict[str, float]:
+        import numpy as np
+
+        from bert_tf.evaluation.multi_label_metrics import multi_label_metrics
+        from bert_tf.evaluation.thresholds import best_f1_threshold
+
+        labels = predictions["labels"]
+
+        def truth(path: Path) -> np.ndarray:
+            return np.array([[label in cell.split(",") for label in labels] for cell in tsv_column(path, column)])
+
+        validation, known = np.array(predictions["validation"]), truth(test.with_name("dev.tsv"))
+        probabilities = np.array(predictions["test"])
+        thresholds = [best_f1_threshold(known[:, i], validation[:, i]) for i in range(len(labels))]
+        return multi_label_metrics(truth(test), probabilities, probabilities >= thresholds, labels)
+
+    return score
+
+
 def score_tags(test: Path, predictions: list[list[str]]) -> dict[str, float]:
     from seqeval.metrics import f1_score
 
@@ -246,6 +268,11 @@ ROWS = {
         limit=4000,
         learning_rate=1e-4,
         flags=("--data.columns.label", "labels", "--head.separator", ",", "--head.thresholds", "per_label"),
+        peer=(
+            "huggingface_classification.py",
+            ("--multi_label", "--columns", "text", "labels"),
+            score_label_sets("labels"),
+        ),
     ),
     "stsb": Row(
         "STS-B, 3,000 rows",
