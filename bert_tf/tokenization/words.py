@@ -15,8 +15,8 @@ from bert_tf.tokenization import character_classes as classes
 WordLimits = Literal["punctuation", "spaces"]
 """``punctuation``: each punctuation character is a word, as BERT has it. ``spaces``: inside what stands between spaces,
 only ``, ; ! ( ) [ ] { } < > | " ``` and what is not ASCII part words, so that ``don't``, ``U.S``, ``3.5`` and a URL are
-one word each, as are ``@name``, ``#tag`` and ``$5``; other punctuation at an end of it is apart, and ``...`` is one
-word."""
+one word each, as are ``@name``, ``#tag`` and ``$5``; other punctuation at an end of it is apart, so is an English
+``'s``, and ``...`` is one word."""
 
 JOINERS = "#$%&'*+-./:=?@\\^_~\u2019"
 """What a word may have inside."""
@@ -75,8 +75,19 @@ def begins_word(
     first = tf.gather(tf.math.unsorted_segment_min(place, chunk, count), chunk)
     last = tf.gather(tf.math.unsorted_segment_max(place + is_word, chunk, count), chunk)
     inside = (place > first) & (place < last)
+    # Obama's: a name, and what is none.
+    s = (ids == _id(tokenizer, "s")) | (ids == _id(tokenizer, "S"))
+    apostrophe = (ids == _id(tokenizer, "'")) | (ids == _id(tokenizer, "\u2019"))
+    s = s & _before(apostrophe) & ~begins_chunk & (place + 1 == last)
+    inside &= ~s & ~tf.concat([s[1:] & ~begins_chunk[1:], tf.zeros_like(s[:1])], 0)
     again = repeats & (ids == _before(ids)) & ~begins_text & (starts.flat_values == _before(ends.flat_values))
     return begins & ~inside & ~again
+
+
+def _id(tokenizer: keras_hub.models.Tokenizer, token: str) -> int:
+    """The token's id, or -1."""
+    vocabulary = tokenizer.get_vocabulary()
+    return vocabulary.index(token) if token in vocabulary else -1
 
 
 def _before(values: tf.Tensor) -> tf.Tensor:

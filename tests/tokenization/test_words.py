@@ -18,7 +18,9 @@ from tests.tokenization.test_bert_tokenizer import MIXED_TEXT
 
 PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[]^_{|}~，。·’"
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-TOKENIZER = ExactBertTokenizer([*SPECIAL, *PUNCTUATION, *"abcx北京", "##a", "##b", "##c", "##x"], lowercase=True)
+TOKENIZER = ExactBertTokenizer(
+    [*SPECIAL, *PUNCTUATION, *"abcsx北京", "##s", "##a", "##b", "##c", "##x"], lowercase=True
+)
 
 
 @cache
@@ -45,6 +47,7 @@ def words_of(words: WordLimits, *texts: str) -> list[list[str]]:
         ("abc, (abc).", "abc|,|(|abc|)|."),
         ("abab://a.bc/x?a=b&c#x abc", "abab://a.bc/x?a=b&c#x|abc"),
         ("ab'c ab’c a.b. -ab-", "ab'c|ab’c|a.b|.|-|ab|-"),
+        ("ab's AB\u2019S. ab's-c 's as abs", "ab|'|s|AB|\u2019|S|.|ab's-c|'|s|as|abs"),
         ("'ab 'ab' .@ab", "'|ab|'|ab|'|.|@ab"),
         ("@ab: #ab $ab-c, @ #, ab@ @@ab", "@ab|:|#ab|$ab-c|,|@|#|,|ab|@|@@ab"),
         ("abc... !!! abc", "abc|...|!!!|abc"),
