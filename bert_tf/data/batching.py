@@ -113,8 +113,7 @@ class TrainingBatches:
         self.shuffle_buffer = shuffle_buffer
         self.length_bucketing = length_bucketing
         self.multiple_of = multiple_of
-        self.examples = self._count_windows() if rows.encoder.windowed else rows.count()
-        self.steps_per_epoch = math.ceil(self.examples / batch_size)
+        self.examples, self.steps_per_epoch = self._count()
 
     def steps(self, epoch: int) -> int:
         """Number of batches of an epoch; all have as many."""
@@ -139,17 +138,27 @@ class TrainingBatches:
         """Encoded rows and targets of one epoch in its order, many at once."""
         encoder = self.rows.encoder
         specs = encoder.training_specs()
-        dataset = rows_dataset(lambda: iter(self.rows), specs, encoder.target_signature)
+        dataset = _rows_dataset(lambda: iter(self.rows), specs, encoder.target_signature)
         buffer = min(self.shuffle_buffer, self.examples)
         dataset = dataset.unbatch().shuffle(buffer, seed=self.seed + epoch, reshuffle_each_iteration=False)
         dataset = _batch(dataset, rows_at_once, specs)
         return dataset.map(encoder.encode_training, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
-    def _count_windows(self) -> int:
+    def _count(self) -> tuple[int, int]:
+        """Examples and batches of an epoch."""
+        if self.rows.encoder.windowed:
+            examples = sum(int(_row_count(encoded)) for encoded in self._encoded_once())
+        else:
+            examples = self.rows.count()
+        return examples, math.ceil(examples / self.batch_size)
+
+    def _encoded_once(self) -> Iterator[Mapping[str, tf.RaggedTensor]]:
+        """All encoded rows in the order of the source, many at once."""
         encoder = self.rows.encoder
-        with errors_of_the_source() as watched:
-            rows = rows_dataset(lambda: watched(self.rows), encoder.training_specs(), encoder.target_signature)
-            return sum(int(_row_count(encoded)) for encoded, _ in rows.map(encoder.encode_training))
+        with _errors_of_the_source() as watched:
+            rows = _rows_dataset(lambda: watched(self.rows), encoder.training_specs(), encoder.target_signature)
+            for encoded, _ in rows.map(encoder.encode_training):
+                yield encoded
 
     def _cut(
         self, seed: int, window: tf.Tensor, encoded: Mapping[str, tf.RaggedTensor], targets: Any
@@ -232,7 +241,7 @@ class InferenceWindows:
 
         outputs: list[Mapping[str, np.ndarray]] = []
         places: list[np.ndarray] = []
-        with errors_of_the_source() as watched:
+        with _errors_of_the_source() as watched:
             for features, place, window_rows in self._batches(lambda: watched(rows())):
                 outputs.append(predict(features))
                 places.append(place.numpy())
@@ -247,7 +256,7 @@ class InferenceWindows:
     def _batches(self, rows: Callable[[], Iterator[tuple[Row, Any]]]) -> tf.data.Dataset:
         window = self.batch_size * WINDOW_BATCHES
         specs = self.encoder.evaluation_specs() if self.labelled else self.encoder.input_specs()
-        dataset = rows_dataset(rows, specs, rows_per_chunk=window)
+        dataset = _rows_dataset(rows, specs, rows_per_chunk=window)
         if self.encoder.windowed:
             return dataset.flat_map(lambda texts: self._cut(texts, _text_order(texts), lambda batch: batch)).prefetch(8)
         dataset = dataset.map(self.encoder.encode).prefetch(1)
@@ -284,7 +293,7 @@ def concatenate(arrays: Sequence[np.ndarray]) -> np.ndarray:
 
 
 @contextmanager
-def errors_of_the_source() -> Iterator[Callable[[Iterable[tuple[Row, Any]]], Iterator[tuple[Row, Any]]]]:
+def _errors_of_the_source() -> Iterator[Callable[[Iterable[tuple[Row, Any]]], Iterator[tuple[Row, Any]]]]:
     """Raises what rows raised inside tf.data, which wraps it in an error of its own: the user needs the original.
 
     Yields:
@@ -307,7 +316,7 @@ def errors_of_the_source() -> Iterator[Callable[[Iterable[tuple[Row, Any]]], Ite
         raise
 
 
-def rows_dataset(
+def _rows_dataset(
     rows: Callable[[], Iterator[tuple[Row, Any]]],
     specs: Mapping[str, tf.TensorSpec],
     targets_spec: tf.TypeSpec | None = None,

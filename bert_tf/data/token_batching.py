@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.data.batching import LabelledRows, TrainingBatches, errors_of_the_source, padded_lengths, rows_dataset
+from bert_tf.data.batching import LabelledRows, TrainingBatches, padded_lengths
 from bert_tf.errors import UserError
 
 ROWS_AT_ONCE = 1024
@@ -30,37 +30,15 @@ class TokenBatches(TrainingBatches):
         tokens: largest number of tokens of a batch: its rows times the longest of them (of translations, the longer
             side).
         batch_size: what the rows of every batch must be a multiple of: devices times accumulation steps.
-        seed: decides the order together with the epoch.
-        shuffle_buffer: rows held in memory for shuffling.
-        multiple_of: padded length is rounded up to a multiple of this.
+        **options: ``seed``, ``shuffle_buffer`` and ``multiple_of`` of :class:`TrainingBatches`.
 
     Raises:
         UserError: a row is too long for a batch.
     """
 
-    def __init__(
-        self,
-        rows: LabelledRows,
-        tokens: int,
-        batch_size: int = 1,
-        *,
-        seed: int,
-        shuffle_buffer: int = 100_000,
-        multiple_of: int = 8,
-    ) -> None:
-        self.rows = rows
+    def __init__(self, rows: LabelledRows, tokens: int, batch_size: int = 1, **options: Any) -> None:
         self.tokens = tokens
-        self.batch_size = batch_size
-        self.seed = seed
-        self.shuffle_buffer = shuffle_buffer
-        self.multiple_of = multiple_of
-        lengths = self._lengths()
-        self.examples = len(lengths)
-        self.limits = self._limits(int(lengths.max(initial=1)))
-        self._check(self.limits[-1])
-        self.sizes = [self._rows_that_fit(limit) for limit in self.limits]
-        counts = np.bincount(np.searchsorted(self.limits, lengths), minlength=len(self.limits))
-        self.steps_per_epoch = sum(math.ceil(count / size) for count, size in zip(counts, self.sizes, strict=True))
+        super().__init__(rows, batch_size, **options)
 
     def epoch(self, epoch: int, skip: int = 0) -> tf.data.Dataset:
         """As :meth:`TrainingBatches.epoch`; the batches differ in their number of rows."""
@@ -87,12 +65,14 @@ class TokenBatches(TrainingBatches):
         encoded, targets = tf.nest.map_structure(lambda value: tf.gather(value, take), (encoded, targets))
         return *self.rows.encoder.pad_training(encoded, targets, multiple_of=self.multiple_of), weights
 
-    def _lengths(self) -> np.ndarray:
-        encoder = self.rows.encoder
-        with errors_of_the_source() as watched:
-            rows = rows_dataset(lambda: watched(self.rows), encoder.training_specs(), encoder.target_signature)
-            found = [_longest(encoded).numpy() for encoded, _ in rows.map(encoder.encode_training)]
-        return np.concatenate(found) if found else np.zeros(0, np.int64)
+    def _count(self) -> tuple[int, int]:
+        lengths = np.concatenate([np.zeros(0, np.int64), *(_longest(encoded) for encoded in self._encoded_once())])
+        self.limits = self._limits(int(lengths.max(initial=1)))
+        self._check(self.limits[-1])
+        self.sizes = [self._rows_that_fit(limit) for limit in self.limits]
+        counts = np.bincount(np.searchsorted(self.limits, lengths), minlength=len(self.limits))
+        batches = sum(math.ceil(count / size) for count, size in zip(counts, self.sizes, strict=True))
+        return len(lengths), batches
 
     def _limits(self, longest: int) -> list[int]:
         """Longest length of each bucket, multiples of ``multiple_of``."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Callable
 from typing import Literal
 
 import keras_hub
-import numpy as np
 import tensorflow as tf
 
 from bert_tf.tokenization import character_classes as classes
@@ -18,10 +18,10 @@ only ``, ; ! ( ) [ ] { } < > | " ``` and what is not ASCII part words, so that `
 one word each, as are ``@name``, ``#tag`` and ``$5``; other punctuation at an end of it is apart, so is an English
 ``'s``, and ``...`` is one word."""
 
-JOINERS = "#$%&'*+-./:=?@\\^_~\u2019"
+JOINERS = frozenset("#$%&'*+-./:=?@\\^_~\u2019")
 """What a word may have inside."""
 
-PREFIXES = "@#$"
+PREFIXES = frozenset("@#$")
 """What a word may begin with. A name in ``@name`` is no name in the text, and must not be trained as such a word."""
 
 _ALONE = re.compile(
@@ -50,22 +50,24 @@ def begins_word(
     """
     vocabulary = tokenizer.get_vocabulary()
     ids = token_ids.flat_values
-    continues = [token.startswith(tokenizer.suffix_indicator) for token in vocabulary]
+
+    def which(test: Callable[[str], bool]) -> tf.Tensor:
+        return tf.gather(tf.constant([bool(test(token)) for token in vocabulary]), ids)
+
     # The vocabulary may have "##" as a word; what begins a text is no continuation.
     begins_text = tf.ragged.range(token_ids.row_lengths()).flat_values == 0
-    begins = ~tf.gather(tf.constant(continues), ids) | begins_text
+    begins = ~which(lambda token: token.startswith(tokenizer.suffix_indicator)) | begins_text
     if limits == "punctuation":
         return begins
 
-    joins = np.array([token in JOINERS and token != "" for token in vocabulary])
-    repeats = np.array([len(token) == 1 and token in string.punctuation for token in vocabulary])
+    joins = which(JOINERS.__contains__)
+    prefixes = which(PREFIXES.__contains__)
     # What is unknown may be any character.
-    parts = np.array([len(token) == 1 and bool(_ALONE.match(token)) for token in vocabulary]) & ~joins
-    parts[tokenizer.token_to_id(tokenizer.oov_token)] = True
-    prefixes = np.array([token in PREFIXES and token != "" for token in vocabulary])
-    joins, repeats, parts, prefixes = (tf.gather(tf.constant(kind), ids) for kind in (joins, repeats, parts, prefixes))
+    alone = which(lambda token: token == tokenizer.oov_token or (len(token) == 1 and _ALONE.match(token) is not None))
+    parts = alone & ~joins
+    touches = ~begins_text & (starts.flat_values <= _before(ends.flat_values))
 
-    begins_chunk = begins_text | parts | _before(parts) | (starts.flat_values > _before(ends.flat_values))
+    begins_chunk = ~touches | parts | _before(parts)
     chunk = tf.cumsum(tf.cast(begins_chunk, tf.int32)) - 1
     is_word = ~joins & ~parts
     before_word = tf.concat([is_word[1:] & (chunk[1:] == chunk[:-1]), tf.zeros_like(is_word[:1])], 0)
@@ -76,18 +78,11 @@ def begins_word(
     last = tf.gather(tf.math.unsorted_segment_max(place + is_word, chunk, count), chunk)
     inside = (place > first) & (place < last)
     # Obama's: a name, and what is none.
-    s = (ids == _id(tokenizer, "s")) | (ids == _id(tokenizer, "S"))
-    apostrophe = (ids == _id(tokenizer, "'")) | (ids == _id(tokenizer, "\u2019"))
-    s = s & _before(apostrophe) & ~begins_chunk & (place + 1 == last)
-    inside &= ~s & ~tf.concat([s[1:] & ~begins_chunk[1:], tf.zeros_like(s[:1])], 0)
-    again = repeats & (ids == _before(ids)) & ~begins_text & (starts.flat_values == _before(ends.flat_values))
+    s = which({"s", "S"}.__contains__) & _before(which({"'", "\u2019"}.__contains__))
+    s &= ~begins_chunk & (place + 1 == last)
+    inside &= ~s & ~tf.concat([s[1:], tf.zeros_like(s[:1])], 0)
+    again = touches & (ids == _before(ids)) & which(set(string.punctuation).__contains__)
     return begins & ~inside & ~again
-
-
-def _id(tokenizer: keras_hub.models.Tokenizer, token: str) -> int:
-    """The token's id, or -1."""
-    vocabulary = tokenizer.get_vocabulary()
-    return vocabulary.index(token) if token in vocabulary else -1
 
 
 def _before(values: tf.Tensor) -> tf.Tensor:

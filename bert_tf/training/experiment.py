@@ -87,23 +87,16 @@ class TaskData:
             UserError: a record cannot train it.
         """
         rows = LabelledRows(self.splits.train, task, config.data.on_unknown_label)
-        if config.data.batch_tokens is not None:
-            return TokenBatches(
-                rows,
-                config.data.batch_tokens,
-                strategy.num_replicas_in_sync * config.training.gradient_accumulation_steps,
-                seed=config.seed,
-                shuffle_buffer=config.data.shuffle_buffer,
-                multiple_of=64 if config.training.xla else 8,
-            )
-        return TrainingBatches(
-            rows,
-            config.training.batch_size,
-            seed=config.seed,
-            shuffle_buffer=config.data.shuffle_buffer,
-            length_bucketing=config.data.length_bucketing,
-            multiple_of=64 if config.training.xla else 8,
-        )
+        options: dict[str, Any] = {
+            "seed": config.seed,
+            "shuffle_buffer": config.data.shuffle_buffer,
+            "length_bucketing": config.data.length_bucketing,
+            "multiple_of": 64 if config.training.xla else 8,
+        }
+        if config.data.batch_tokens is None:
+            return TrainingBatches(rows, config.training.batch_size, **options)
+        shares = strategy.num_replicas_in_sync * config.training.gradient_accumulation_steps
+        return TokenBatches(rows, config.data.batch_tokens, shares, **options)
 
     def validation(
         self, task: TextTask, config: ExperimentConfig, strategy: tf.distribute.Strategy

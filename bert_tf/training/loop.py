@@ -37,7 +37,7 @@ class Batches(Protocol):
     """What the loop asks of its data; ``data.batching`` and ``pretraining.batches`` provide it.
 
     Attributes:
-        batch_size: rows of every batch, over all devices.
+        batch_size: rows of every batch, over all devices, or what they are a multiple of.
     """
 
     batch_size: int

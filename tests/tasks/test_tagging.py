@@ -131,6 +131,7 @@ def test_the_loss_sees_only_what_is_labelled() -> None:
     changed = np.where((targets.numpy() < 0)[..., None], 7.0, outputs).astype(np.float32)
     np.testing.assert_allclose(task.loss_per_example(targets, tf.constant(changed)), loss, rtol=1e-6)
     assert loss[2] == 0.0
+    np.testing.assert_array_equal(task.loss_weights(targets), [2, 1, 1])
     expected = -tf.nn.log_softmax(outputs[1, 1])[0].numpy()
     assert loss[1] == pytest.approx(expected, rel=1e-5)
 
