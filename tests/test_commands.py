@@ -133,6 +133,16 @@ def test_mistakes_are_one_message(arguments: list[str], message: str, monkeypatc
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("task", ["classification", "tagging", "translation", "embedding", "question_answering"])
+def test_an_empty_file_is_named(tmp_path: Path, task: str) -> None:
+    empty = tmp_path / "train.jsonl"
+    empty.touch()
+    arguments = ["--backbone", "scratch:tiny", "--output", tmp_path / "run", "--task", task, "--data.train", empty]
+    with pytest.raises(UserError, match=r"train\.jsonl: there is no row to train on"):
+        importlib.import_module("bert_tf.train").main(list(map(str, arguments)))
+    assert not (tmp_path / "run").exists()
+
+
 def test_data_mistakes_name_file_and_line(tmp_path: Path, toy_data: dict[str, Path], command: Command) -> None:
     bad = tmp_path / "dev.tsv"
     bad.write_text("text\tlabel\nfine\tgood\nodd\tugly\n")

@@ -161,6 +161,7 @@ class SequenceTagger(TextTask):
         finder = SchemeFinder()
         found: set[str] = set()
         tokens = False
+        row = None
         for row in records:
             found.update(span.label for span in spans_in(row))
             finder.add(row.values.get("tags") or ())
@@ -168,6 +169,8 @@ class SequenceTagger(TextTask):
         names = list(labels) if labels else sorted(found)
         if len(names) != len(set(names)):
             raise UserError(f"--data.labels: a label stands there twice: {', '.join(names)}.")
+        if row is None:
+            raise UserError(f"{records.name}: there is no row to train on.")
         if not names:
             raise UserError(
                 f"{records.name}: there is no span in any row (are --data.columns.tags or --data.columns.spans right?)."

@@ -157,6 +157,8 @@ class Translator(TextTask):
         def texts() -> Iterator[str]:
             return (_translation_of(row) for row in records)
 
+        if next(iter(records), None) is None:
+            raise UserError(f"{records.name}: there is no row to train on.")
         vocabulary = learn_target_vocabulary(texts, options.vocabulary_size, lowercase=options.lowercase_targets)
         tokenizer = TargetTokenizer(vocabulary, options.lowercase_targets)
         rows = cut = 0
