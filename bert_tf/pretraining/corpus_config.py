@@ -66,7 +66,12 @@ class PreparationConfig(Section):
     )
 
     @model_validator(mode="after")
-    def _examples_need_a_vocabulary(self) -> PreparationConfig:
+    def _examples_alone_need_a_vocabulary(self) -> PreparationConfig:
+        if self.format == "text" and self.vocabulary is not None:
+            raise ValueError(
+                "--vocabulary tokenises, and --format text writes documents: add --format examples, or leave the "
+                "vocabulary to pretrain"
+            )
         if self.format == "examples" and self.vocabulary is None:
             raise ValueError(
                 "--format examples needs --vocabulary vocab.txt (make one with: python -m bert_tf.vocab; a preset has "

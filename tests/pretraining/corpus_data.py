@@ -72,7 +72,10 @@ def write_corpus(folder: Path) -> dict[str, Any]:
 
 def preparation(raw: dict[str, Any], output: Path, **changes: Any) -> PreparationConfig:
     """The config of a corpus of :func:`write_corpus`, with changes."""
-    return PreparationConfig(**{**raw["config"], "output": str(output), **changes})
+    values = {**raw["config"], "output": str(output), **changes}
+    if values.get("format") != "examples":
+        values["vocabulary"] = None
+    return PreparationConfig(**values)
 
 
 def files(folder: Path) -> dict[str, bytes]:

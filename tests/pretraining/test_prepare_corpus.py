@@ -187,6 +187,8 @@ def test_flags(corpus: dict[str, Any], tmp_path: Path) -> None:
     flags = ["--data", corpus["config"]["data"][0], "--output", str(tmp_path / "x"), "-q"]
     with pytest.raises(UserError, match="--format examples needs --vocabulary vocab.txt"):
         command.main([*flags, "--format", "examples"])
+    with pytest.raises(UserError, match="--vocabulary tokenises, .*add --format examples"):
+        command.main([*flags, "--vocabulary", corpus["config"]["vocabulary"]])
     with pytest.raises(UserError, match="unrecognized arguments: --project x"):
         command.main([*flags, "--project", "x"])
     with pytest.raises(UserError, match="--filters.min_letters"):
