@@ -135,6 +135,12 @@ def score_tags(test: Path, predictions: list[list[str]]) -> dict[str, float]:
     return {"f1": float(f1_score([tags for tags in truth if tags], predictions))}
 
 
+def score_choices(test: Path, predictions: list[int]) -> dict[str, float]:
+    records = [json.loads(line) for line in test.read_text(encoding="utf-8").splitlines()]
+    right = [record["choices"].index(record["label"]) for record in records]
+    return {"accuracy": statistics.mean(map(int.__eq__, right, predictions))}
+
+
 def score_answers(test: Path, predictions: dict[str, str]) -> dict[str, float]:
     from bert_tf.evaluation.question_answering_metrics import answer_metrics
 
@@ -166,6 +172,23 @@ def one_character_hidden(lines: list[str]) -> list[str]:
         if characters:
             at = draw.choice(characters)
             made.append(f"{text[:at]}[MASK]{text[at + 1 :]}\t{text[at]}")
+    return made
+
+
+def sentences_as_choices(lines: list[str]) -> list[str]:
+    """Which of four sentences of a paragraph holds the answer to the question: the first one that does is right."""
+    draw = random.Random(42)
+    made = []
+    for article in json.loads("\n".join(lines))["data"]:
+        for paragraph in article["paragraphs"]:
+            sentences = list(dict.fromkeys(re.split(r"(?<=[.!?]) +(?=[A-Z])", paragraph["context"])))
+            for question in paragraph["qas"]:
+                answer = question["answers"][0]["text"]
+                right = next((sentence for sentence in sentences if answer in sentence), None)
+                others = [sentence for sentence in sentences if answer not in sentence]
+                if right and len(others) >= 3:
+                    choices = draw.sample([right, *draw.sample(others, 3)], 4)
+                    made.append(json.dumps({"text": question["question"], "choices": choices, "label": right}))
     return made
 
 
@@ -234,10 +257,12 @@ def metrics_of(run: Path) -> dict[str, Any]:
 def write_head(
     source: Path, target: Path, rows: int | None, derive: Callable[[list[str]], list[str]] | None = None
 ) -> None:
-    """The first rows of a file, or what ``derive`` makes of them."""
+    """The first rows of a file, or of what ``derive`` makes of it."""
     lines = source.read_text(encoding="utf-8").splitlines()
-    lines = lines if rows is None else lines[: rows + 1]
-    target.write_text("".join(f"{line}\n" for line in (derive(lines) if derive else lines)), encoding="utf-8")
+    lines = derive(lines) if derive else lines
+    header = not lines[0].startswith("{")
+    lines = lines if rows is None else lines[: rows + header]
+    target.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 ROWS = {
@@ -367,6 +392,16 @@ ROWS = {
         sequence_length=192,
         flags=("--head.max_query_length", 32, "--head.doc_stride", 64, "--head.max_answer_length", 30),
         peer=("huggingface_question_answering.py", ("--doc_stride", 64), score_answers),
+    ),
+    "choices": Row(
+        "SQuAD 1.1: which of four sentences holds the answer, 1,000 questions",
+        "multiple_choice",
+        ("squad/train-v1.1-style.json", None, "squad/dev-v1.1-style.json"),
+        ("accuracy",),
+        limit=1000,
+        batch_size=16,
+        derive=sentences_as_choices,
+        peer=("huggingface_multiple_choice.py", (), score_choices),
     ),
     "cmn_eng": Row(
         "Tatoeba English–Chinese, 18,692 pairs",
