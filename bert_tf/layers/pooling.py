@@ -10,10 +10,12 @@ from keras import ops
 
 from bert_tf.errors import UserError
 
-Pooling = Literal["cls", "mean", "attention", "last4"]
-"""``cls``: BERT's pooled output, in encoders without one the first token. ``mean``: over all tokens. ``attention``:
-:class:`AttentionPooling` over all tokens. ``last4``: the first token's vectors in the last four layers, side by side
-(the feature-based approach of Devlin et al. 2018, section 5.3, table 7)."""
+Pooling = Literal["cls", "mean", "mean_max", "attention", "last4"]
+"""``cls``: BERT's pooled output, in encoders without one the first token. ``mean``: over all tokens. ``mean_max``: beside
+the mean the greatest value in each dimension, so that one strong phrase is not lost among many tokens (Howard and Ruder
+2018, section 3.3, without the last state). ``attention``: :class:`AttentionPooling` over all tokens. ``last4``: the
+first token's vectors in the last four layers, side by side (the feature-based approach of Devlin et al. 2018, section
+5.3, table 7)."""
 
 
 def pool(backbone: keras.Model, inputs: Mapping[str, Any], pooling: Pooling, dtype: Any = None) -> Any:
@@ -26,7 +28,7 @@ def pool(backbone: keras.Model, inputs: Mapping[str, Any], pooling: Pooling, dty
         dtype: dtype policy of the layers that are added.
 
     Returns:
-        ``(batch, dim)`` float; of ``last4`` four times as wide.
+        ``(batch, dim)`` float; of ``mean_max`` twice, of ``last4`` four times as wide.
 
     Raises:
         UserError: ``last4`` with an encoder whose layers cannot be told apart.
@@ -38,8 +40,12 @@ def pool(backbone: keras.Model, inputs: Mapping[str, Any], pooling: Pooling, dty
     tokens = token_vectors(outputs)
     if pooling == "cls":
         return outputs["pooled_output"] if isinstance(outputs, dict) and "pooled_output" in outputs else tokens[:, 0]
-    layer = MaskedMean if pooling == "mean" else AttentionPooling
-    return layer(dtype=dtype, name="pooling")(tokens, inputs["padding_mask"])
+    layer = AttentionPooling if pooling == "attention" else MaskedMean
+    pooled = layer(dtype=dtype, name="pooling")(tokens, inputs["padding_mask"])
+    if pooling == "mean_max":
+        greatest = MaskedMax(dtype=dtype, name="max_pooling")(tokens, inputs["padding_mask"])
+        return ops.concatenate([pooled, greatest], axis=-1)
+    return pooled
 
 
 def token_vectors(outputs: Any) -> Any:

@@ -19,7 +19,7 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    pooling: Pooling = Field("cls", description="what the last layer reads: cls, mean, attention or last4")
+    pooling: Pooling = Field("cls", description="what the last layer reads: cls, mean, mean_max, attention or last4")
     dropout: float = Field(0.1, ge=0, lt=1, description="dropout before the last layer")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target that all labels divide evenly")
     focal_gamma: float = Field(0.0, ge=0, description="focal loss: 2 is usual, 0 is cross-entropy")

@@ -30,7 +30,7 @@ class Options(BaseModel):
     thresholds: Literal["fixed", "global", "per_label"] = Field(
         "global", description="0.5, or tuned on the validation data for best F1: one for all labels, or one for each"
     )
-    pooling: Pooling = Field("cls", description="what the last layer reads: cls, mean, attention or last4")
+    pooling: Pooling = Field("cls", description="what the last layer reads: cls, mean, mean_max, attention or last4")
     dropout: float = Field(0.1, ge=0, lt=1, description="dropout before the last layer")
     focal_gamma: float = Field(0.0, ge=0, description="focal loss: 2 is usual, 0 is cross-entropy")
     class_weights: Literal["none", "balanced"] = Field(

@@ -26,7 +26,7 @@ class Options(BaseModel):
     bounds: list[float] | None = Field(
         None, description="lowest and highest answer, such as 0 5 (default: none, any number may be answered)"
     )
-    pooling: Pooling = Field("cls", description="what the last layer reads: cls, mean, attention or last4")
+    pooling: Pooling = Field("cls", description="what the last layer reads: cls, mean, mean_max, attention or last4")
     dropout: float = Field(0.1, ge=0, lt=1, description="dropout before the last layer")
 
     @field_validator("bounds")

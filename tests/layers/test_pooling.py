@@ -38,6 +38,15 @@ def test_attention_is_a_weighted_mean() -> None:
     np.testing.assert_allclose(pooled, VALUES[0, 1], atol=1e-6)
 
 
+def test_mean_max_is_both_side_by_side() -> None:
+    backbone = small_classifier().backbone
+    features = {"token_ids": np.array([[2, 5, 3, 0]]), "padding_mask": np.array([[1, 1, 1, 0]])}
+    features["segment_ids"] = 0 * features["token_ids"]
+    found = keras.Model(backbone.input, pool(backbone, backbone.input, "mean_max"))(features)
+    tokens = np.array(backbone(features)["sequence_output"])[:, :3]
+    np.testing.assert_allclose(found, np.concatenate([tokens.mean(1), tokens.max(1)], axis=-1), atol=1e-6)
+
+
 def test_last4_is_the_first_token_of_the_last_four_layers() -> None:
     backbone = keras_hub.models.BertBackbone(
         vocabulary_size=20, num_layers=5, num_heads=2, hidden_dim=8, intermediate_dim=16, max_sequence_length=16
