@@ -211,7 +211,7 @@ ROWS = {
         backbone="zh_mini",
         learning_rate=3e-4,
         sequence_length=64,
-        flags=("--head.strategy", "windows", "--head.pooling", "mean"),
+        flags=("--head.strategy", "windows", "--head.pooling", "mean_max"),
     ),
     "stsb_cosent": Row(
         "STS-B, CoSENT, 3,000 rows",
@@ -304,7 +304,7 @@ ROWS = {
         backbone="zh_mini",
         learning_rate=3e-4,
         run=zero_shot,
-        flags=(*PAIR, "--head.pooling", "mean"),
+        flags=(*PAIR, "--head.pooling", "mean_max"),
     ),
     "multi_task": Row(
         "RTE, MRPC and STS-B, 1,000 rows of each, one model",

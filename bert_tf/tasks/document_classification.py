@@ -33,9 +33,7 @@ class Options(BaseModel):
     max_windows: int = Field(8, ge=1, description="windows: what lies behind this many is not read")
     window_pooling: WindowPooling = Field("mean", description="windows: how they become one vector")
     head_tokens: int = Field(128, ge=0, description="head_tail: tokens of the beginning; the rest is the end")
-    pooling: Pooling = Field(
-        "cls", description="which vector stands for a window: cls, mean, mean_max, attention or last4"
-    )
+    pooling: Pooling = Field("cls", description="what stands for a window: cls, mean, mean_max, attention or last4")
     dropout: float = Field(0.1, ge=0, lt=1, description="dropout before the last layer")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target that all labels divide evenly")
     focal_gamma: float = Field(0.0, ge=0, description="focal loss: 2 is usual, 0 is cross-entropy")

@@ -23,10 +23,9 @@ from tests.tasks.small_tasks import prepared, small_task
 
 TEXTS = ["good film 喜欢", "bad", "", "so so " * 30]
 TASKS: dict[str, tuple[str, dict[str, Any], list[Any]]] = {
-    "mean_max": ("classification", {"pooling": "mean_max"}, ["a", "b", "a", "b"]),
     "last4": ("classification", {"pooling": "last4", "label_smoothing": 0.1}, ["a", "b", "a", "b"]),
     "attention": ("classification", {"pooling": "attention", "class_weights": "balanced"}, ["a", "b", "a", "b"]),
-    "multi_label": ("multi_label", {"pooling": "mean"}, ["a,b", "", ["a"], "c"]),
+    "multi_label": ("multi_label", {"pooling": "mean_max"}, ["a,b", "", ["a"], "c"]),
     "ordinal": ("ordinal", {}, [1, 2, 3, 3]),
     "regression": ("regression", {"bounds": [0, 5]}, [0, 1.5, "2", 5]),
     "documents": ("document_classification", {"window_pooling": "transformer"}, ["a", "b", "a", "b"]),
