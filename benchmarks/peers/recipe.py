@@ -37,18 +37,18 @@ def fine_tune(
     *,
     length: Callable[[Any], int],
     loss: Callable[[Sequence[Any]], torch.Tensor],
-    score: Callable[[], float],
     arguments: argparse.Namespace,
+    score: Callable[[], float] | None = None,
 ) -> dict[str, Any]:
-    """Trains ``model`` and leaves the best epoch's weights in it.
+    """Trains ``model`` and leaves the best epoch's weights in it, without ``score`` the last one's.
 
     Args:
         model: any module.
         examples: what ``length`` and ``loss`` take.
         length: size of an example, by which batches are sorted.
         loss: mean loss of a batch.
-        score: of the validation data, larger is better; called after each epoch.
         arguments: of :func:`add_flags`.
+        score: of the validation data, larger is better; called after each epoch.
 
     Returns:
         ``examples_per_second``, ``seconds`` of training, and the scores as ``validation``.
@@ -79,6 +79,8 @@ def fine_tune(
         seconds += time.perf_counter() - started
         if done == arguments.max_steps:
             break
+        if score is None:
+            continue
         model.eval()
         with torch.no_grad():
             validation.append(score())
