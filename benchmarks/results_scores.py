@@ -62,6 +62,26 @@ def score_label_sets(column: str) -> Scorer:
     return score
 
 
+def score_fillings(test: Path, predictions: list[list[str]]) -> dict[str, float]:
+    """Of five candidates for each mask."""
+    labels = tsv_column(test, "label")
+    ranks = [row.index(label) + 1 if label in row else None for row, label in zip(predictions, labels, strict=True)]
+    return {
+        "accuracy": statistics.mean(rank == 1 for rank in ranks),
+        "hit@5": statistics.mean(rank is not None for rank in ranks),
+        "mrr": statistics.mean(1 / rank if rank else 0.0 for rank in ranks),
+    }
+
+
+def score_translations(column: str) -> Scorer:
+    def score(test: Path, predictions: list[str]) -> dict[str, float]:
+        from bert_tf.evaluation.translation_metrics import translation_metrics
+
+        return translation_metrics(predictions, tsv_column(test, column))
+
+    return score
+
+
 def score_tags(test: Path, predictions: list[list[str]]) -> dict[str, float]:
     from seqeval.metrics import f1_score
 

@@ -27,6 +27,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--batch_size", type=int, default=32)
     parser.add_argument("--learning_rate", type=float, default=5e-5)
+    parser.add_argument("--warmup_ratio", type=float, default=0.1)
     parser.add_argument("--max_length", type=int, default=256)
     parser.add_argument("--max_steps", type=int, default=None, help="stop early: measures speed only")
 
@@ -59,7 +60,7 @@ def fine_tune(
     groups = [{"params": decayed, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=arguments.learning_rate, eps=1e-6)
     steps = arguments.epochs * -(-len(examples) // arguments.batch_size)
-    schedule = get_linear_schedule_with_warmup(optimizer, int(0.1 * steps), steps)
+    schedule = get_linear_schedule_with_warmup(optimizer, int(arguments.warmup_ratio * steps), steps)
     validation: list[float] = []
     best = None
     done = trained = 0
