@@ -71,6 +71,12 @@ def test_json_lines_stay_json_lines(tmp_path: Path, line: str) -> None:
     assert [row.values for row in rows(write(tmp_path / "x.json", line + "\n"))] == [json.loads(line)]
 
 
+def test_an_object_that_is_neither_line_nor_squad(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.json", '{"articles": []}')
+    with pytest.raises(UserError, match=f"there is no column 'question'.* squad:{path} reads SQuAD's JSON"):
+        list(open_records(str(path), required=("question",)))
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -173,7 +173,12 @@ def _rename(values: dict[str, object], source_names: Mapping[str, str]) -> None:
 def _missing_column(row: Row, named: Sequence[str], first_of_source: bool, needed: set[str], wanted: _Columns) -> str:
     name = next(name for name in (*wanted.required, *wanted.optional) if name in needed and name not in row.values)
     found = ", ".join(map(repr, named))
+    json_lines = (
+        f" It was read as JSON Lines; squad:{row.file} reads SQuAD's JSON, or says what is wrong with it."
+        if suffix(row.file) == ".json"
+        else ""
+    )
     return (
         f"{row.file if first_of_source else row.where()}: there is no column {wanted.source_names.get(name, name)!r}; "
-        f"there are: {found}. Name the right one with {wanted.flag}.{name} NAME."
+        f"there are: {found}. Name the right one with {wanted.flag}.{name} NAME.{json_lines}"
     )
