@@ -64,7 +64,7 @@ def peer(row: Row, files: Files, folder: Path, seed: int, python: str) -> dict[s
     model = package_folder()
     if row.backbone == "zh_mini":
         model = folder / "huggingface"
-        command("export", "--backbone", row.backbone, "--task", row.task, "--format", "huggingface", "--output", model)
+        command("export", "--backbone", row.backbone, "--format", "huggingface", "--output", model)
     argv: list[object] = [python, PEERS / script, "--model", model, "--seed", seed, "--epochs", row.epochs]
     argv += ["--train", train, "--validation", validation or test, "--test", test, "--predictions", predictions]
     argv += ["--learning_rate", row.learning_rate, "--batch_size", row.batch_size]

@@ -15,10 +15,10 @@ import keras_hub
 import numpy as np
 from safetensors.numpy import save_file
 
-from bert_tf.backbones.bert_weights import MASKED_TOKEN_HEAD, PAIR_HEAD, dense, encoder_variables, torch_tensors
+from bert_tf.backbones.bert_weights import MASKED_TOKEN_HEAD, PAIR_HEAD, encoder_variables, torch_tensors
 from bert_tf.backbones.loading import LoadedBackbone
 from bert_tf.errors import UserError
-from bert_tf.tasks.classification import TextClassifier
+from bert_tf.exporting.huggingface_heads import huggingface_head
 from bert_tf.tasks.task import TextTask
 
 logger = logging.getLogger("bert_tf")
@@ -62,21 +62,12 @@ class HuggingFaceModel:
 
     @classmethod
     def of_task(cls, task: TextTask) -> HuggingFaceModel:
-        """A classifier as ``BertForSequenceClassification``; of any other task, or pooling, the encoder alone."""
+        """A task with its head, where ``transformers`` has one like it, else its encoder alone."""
         preprocessor: Any = task.preprocessor
-        if not isinstance(task, TextClassifier) or task.pooling != "cls":
-            logger.warning(
-                "transformers has no counterpart of this %s: its encoder alone is written", type(task).__name__
-            )
-            return cls(task.backbone, preprocessor.tokenizer)
-        config = {
-            "id2label": {str(index): label for index, label in enumerate(task.labels)},
-            "label2id": {label: index for index, label in enumerate(task.labels)},
-            "problem_type": "single_label_classification",
-            "classifier_dropout": task.dropout_rate,
-        }
-        head = torch_tensors(dense(task.logits, "classifier"))
-        return cls(task.backbone, preprocessor.tokenizer, "BertForSequenceClassification", head, config)
+        if head := huggingface_head(task):
+            return cls(task.backbone, preprocessor.tokenizer, *head)
+        logger.warning("transformers has no counterpart of this %s: its encoder alone is written", type(task).__name__)
+        return cls(task.backbone, preprocessor.tokenizer)
 
 
 def export_huggingface_directory(model: HuggingFaceModel, output: str | Path) -> Path:

@@ -15,8 +15,16 @@ from bert_tf import export
 from bert_tf.backbones.loading import LoadedBackbone, load_backbone
 from bert_tf.errors import UserError
 from bert_tf.exporting.huggingface_directory import HuggingFaceModel, export_huggingface_directory
+from bert_tf.exporting.huggingface_heads import huggingface_head
 from bert_tf.pretraining.pretrainer import BertPretrainer
 from bert_tf.tasks.classification import TextClassifier
+from bert_tf.tasks.embedding import SentenceEncoder
+from bert_tf.tasks.multi_label import MultiLabelClassifier
+from bert_tf.tasks.multiple_choice import ChoiceScorer
+from bert_tf.tasks.question_answering import QuestionAnswerer
+from bert_tf.tasks.regression import TextRegressor
+from bert_tf.tasks.tagging import SequenceTagger
+from bert_tf.tasks.task import TextTask
 from tests.backbones.sources.test_huggingface_directory import TINY
 from tests.training.small_model import small_classifier
 
@@ -106,6 +114,57 @@ def test_other_heads_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     assert not any(name.startswith(("bert.", "classifier")) for name in load_file(output / "model.safetensors"))
 
 
+def shaken(task: TextTask) -> TextTask:
+    """With weights larger than usual."""
+    for variable in task.trainable_variables:
+        variable.assign(np.random.default_rng(1).normal(scale=0.5, size=variable.shape))
+    return task
+
+
+def test_heads_of_other_tasks() -> None:
+    small = small_classifier()
+    common: dict[str, Any] = {"backbone": small.backbone, "preprocessor": small.preprocessor}
+    tagger = SequenceTagger(**common, labels=["a", "b"])
+    tasks = [
+        (MultiLabelClassifier(**common, labels=["a", "b"]), "SequenceClassification", "classifier", 2),
+        (TextRegressor(**common, mean=3.0, standard_deviation=2.0), "SequenceClassification", "classifier", 1),
+        (tagger, "TokenClassification", "classifier", 5),
+        (QuestionAnswerer(**common), "QuestionAnswering", "qa_outputs", 2),
+        (ChoiceScorer(**common), "MultipleChoice", "classifier", 1),
+    ]
+    for task, architecture, name, outputs in tasks:
+        head = huggingface_head(shaken(task))
+        assert head is not None
+        assert head.architecture == f"BertFor{architecture}"
+        assert {key: value.shape for key, value in head.tensors.items()} == {
+            f"{name}.weight": (outputs, small.backbone.hidden_dim),
+            f"{name}.bias": (outputs,),
+        }
+    assert huggingface_head(tagger).config["id2label"] == {"0": "O", "1": "B-a", "2": "I-a", "3": "B-b", "4": "I-b"}
+    for without in (
+        TextRegressor(**common, bounds=(0, 5)),
+        ChoiceScorer(**common, pooling="mean"),
+        SequenceTagger(**common, labels=["a"], decoder="crf"),
+        SentenceEncoder(**common),
+    ):
+        assert huggingface_head(without) is None
+
+
+def test_a_regressors_head_answers_in_the_datas_units() -> None:
+    """Without transformers: the head, by hand, on what the encoder pools."""
+    small = small_classifier()
+    task = shaken(TextRegressor(small.backbone, small.preprocessor, mean=3.0, standard_deviation=2.0))
+    before = [weight.numpy() for weight in task.weights]
+    tensors = huggingface_head(task).tensors
+    for weight, value in zip(task.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, value)  # the model is left as it was
+    features = task.preprocessor(TEXTS)
+    pooled = task.backbone(features, training=False)["pooled_output"].numpy()
+    by_hand = (pooled @ tensors["classifier.weight"].T + tensors["classifier.bias"])[:, 0]
+    scores = task.finish(task(features, training=False))["score"]
+    np.testing.assert_allclose(by_hand, scores, atol=1e-5)
+
+
 def test_mistakes_are_named(tmp_path: Path) -> None:
     roberta = keras_hub.models.RobertaBackbone(30, 1, 2, 8, 16, max_sequence_length=16)
     with pytest.raises(UserError, match="only BERT backbones are written so; this is a RobertaBackbone"):
@@ -144,6 +203,41 @@ def test_transformers_classifies_alike(tmp_path: Path) -> None:
     print(f"largest difference of a logit from transformers: {difference:.2g}")
     assert difference < 1e-5
     assert model.config.id2label == {0: "bad", 1: "good", 2: "很差"}
+
+
+def test_transformers_answers_other_tasks_alike(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    small = small_classifier()
+    common: dict[str, Any] = {"backbone": small.backbone, "preprocessor": small.preprocessor}
+    tasks = [
+        (MultiLabelClassifier(**common, labels=["a", "b"]), "SequenceClassification"),
+        (TextRegressor(**common, mean=3.0, standard_deviation=2.0), "SequenceClassification"),
+        (SequenceTagger(**common, labels=["a", "b"]), "TokenClassification"),
+        (QuestionAnswerer(**common), "QuestionAnswering"),
+        (ChoiceScorer(**common), "MultipleChoice"),
+    ]
+    features = small.preprocessor(TEXTS)
+    mask = features["padding_mask"].numpy() > 0
+    for number, (task, architecture) in enumerate(tasks):
+        model = HuggingFaceModel.of_task(shaken(task))
+        output = export_huggingface_directory(model, tmp_path / str(number))
+        inputs = transformers.AutoTokenizer.from_pretrained(output)(TEXTS, return_tensors="pt", padding=True)
+        if architecture == "MultipleChoice":
+            inputs = {name: value[None] for name, value in inputs.items()}
+        theirs = getattr(transformers, f"AutoModelFor{architecture}").from_pretrained(output).eval()(**inputs)
+        ours = task(features, training=False).numpy()
+        if architecture == "QuestionAnswering":
+            logits = np.stack([theirs.start_logits.detach(), theirs.end_logits.detach()], -1)[mask]
+            ours = ours[mask]
+        else:
+            logits = theirs.logits.detach().numpy()
+        if architecture == "TokenClassification":
+            logits, ours = logits[mask], ours[mask]
+        if isinstance(task, TextRegressor):
+            ours = task.finish(ours)["score"].numpy()[:, None]
+        difference = np.abs(logits.reshape(ours.shape) - ours).max()
+        print(f"{type(task).__name__}: largest difference from transformers: {difference:.2g}")
+        assert difference < 2e-5
 
 
 @pytest.mark.parametrize("pair", [True, False])
