@@ -61,15 +61,26 @@ def test_overfits_ten_examples(tmp_path: Path) -> None:
     assert metrics["loss"] < 0.05
 
 
-def test_equal_seeds_give_equal_runs(tmp_path: Path) -> None:
-    first = trained(tmp_path / "a", dropout=0.1)
-    assert_equal(first, trained(tmp_path / "b", dropout=0.1), atol=0)
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> TextClassifier:
+    """The small training by the recipe as it is; tests read it only."""
+    return trained(tmp_path_factory.mktemp("plain"))
+
+
+@pytest.fixture(scope="module")
+def with_dropout(tmp_path_factory: pytest.TempPathFactory) -> tuple[TextClassifier, RunDirectory]:
+    """The same with dropout."""
+    folder = tmp_path_factory.mktemp("with_dropout")
+    return trained(folder, dropout=0.1), RunDirectory(folder)
+
+
+def test_equal_seeds_give_equal_runs(tmp_path: Path, with_dropout: tuple[TextClassifier, RunDirectory]) -> None:
+    assert_equal(with_dropout[0], trained(tmp_path, dropout=0.1), atol=0)
 
 
 @pytest.mark.parametrize("pieces", [2, 4])
-def test_accumulation_equals_the_large_batch(tmp_path: Path, pieces: int) -> None:
-    whole = trained(tmp_path / "whole")
-    assert_equal(whole, trained(tmp_path / "pieces", gradient_accumulation_steps=pieces), atol=1e-5)
+def test_accumulation_equals_the_large_batch(tmp_path: Path, plain: TextClassifier, pieces: int) -> None:
+    assert_equal(plain, trained(tmp_path, gradient_accumulation_steps=pieces), atol=1e-5)
 
 
 @pytest.mark.parametrize("pieces", [1, 2])
@@ -105,12 +116,12 @@ def test_tokens_count_alike_where_the_task_counts_them(pieces: int) -> None:
     assert float(task.weight) == pytest.approx(1 - 10 / 4)
 
 
-def test_several_steps_per_call_equal_one(tmp_path: Path) -> None:
-    assert_equal(trained(tmp_path / "one"), trained(tmp_path / "two", steps_per_call=2), atol=1e-7)
+def test_several_steps_per_call_equal_one(tmp_path: Path, plain: TextClassifier) -> None:
+    assert_equal(plain, trained(tmp_path, steps_per_call=2), atol=1e-7)
 
 
-def test_xla_equals_no_xla(tmp_path: Path) -> None:
-    assert_equal(trained(tmp_path / "plain"), trained(tmp_path / "xla", xla=True), atol=1e-4)
+def test_xla_equals_no_xla(tmp_path: Path, plain: TextClassifier) -> None:
+    assert_equal(plain, trained(tmp_path, xla=True), atol=1e-4)
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
@@ -150,12 +161,13 @@ class Kill(keras.callbacks.Callback):
 
 
 @pytest.mark.parametrize("after", [3, 4, 5])
-def test_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path: Path, after: int) -> None:
+def test_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
+    tmp_path: Path, with_dropout: tuple[TextClassifier, RunDirectory], after: int
+) -> None:
     """Dropout is on: the random state has to come back too. Cuts fall inside an epoch, at its end and in the next."""
     config = recipe(checkpoint_every=2)
-    whole = trained(tmp_path / "whole", dropout=0.1, checkpoint_every=2)
-
-    run = RunDirectory(tmp_path / "cut")
+    whole, uncut = with_dropout
+    run = RunDirectory(tmp_path)
     task = small_classifier(dropout=0.1)
     with pytest.raises(InterruptedError):
         train(task, small_batches(task, 16), config, run, callbacks=[Kill(after)])
@@ -166,7 +178,7 @@ def test_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path: Pat
     assert_equal(whole, again, atol=0)
     assert end.step == 6
     assert [line["epoch"] for line in run.metrics()] == [1, 2]
-    assert run.metrics()[1]["loss"] == pytest.approx(RunDirectory(tmp_path / "whole").metrics()[1]["loss"], abs=1e-6)
+    assert run.metrics()[1]["loss"] == pytest.approx(uncut.metrics()[1]["loss"], abs=1e-6)
 
 
 def test_best_epoch_is_kept_and_early_stopping_ends_the_run(tmp_path: Path) -> None:
