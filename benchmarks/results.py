@@ -27,6 +27,7 @@ from benchmarks.machine import describe
 from benchmarks.results_files import write_head
 from benchmarks.results_rows import MINILM, ROWS, Files, Row, command, train_and_evaluate
 from benchmarks.sst2_accuracy import package_folder
+from bert_tf.atomic_file import write_atomically
 
 DOCS = Path(__file__).parents[1] / "docs"
 MARKS = ("<!-- table -->", "<!-- end -->")
@@ -123,21 +124,24 @@ def main() -> None:
     arguments = parser.parse_args()
     known = arguments.output.read_text(encoding="utf-8").splitlines() if arguments.output.exists() else []
     lines = [json.loads(line) for line in known]
-    done = {(line["row"], line["seed"]) for line in lines}
     for name in arguments.rows if arguments.data else ():
         for seed in arguments.seeds:
-            if (name, seed) in done:
-                continue
             row = ROWS[name]
-            line: dict[str, Any] = {"row": name, "seed": seed, "machine": describe()}
+            wanted = {"bert_tf"} | ({"peer"} if row.peer is not None and arguments.peer_python else set())
+            line = next((line for line in lines if (line["row"], line["seed"]) == (name, seed)), None)
+            if line is not None and wanted <= line.keys():
+                continue
+            if line is None:
+                line = {"row": name, "seed": seed, "machine": describe()}
+                lines.append(line)
             with tempfile.TemporaryDirectory() as folder:
                 files = prepare(row, arguments.data, Path(folder))
-                line["bert_tf"] = ours(row, files, Path(folder), seed)
-                if row.peer is not None and arguments.peer_python:
-                    line["peer"] = peer(row, files, Path(folder), seed, arguments.peer_python)
-            lines.append(line)
-            with arguments.output.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+                for who in sorted(wanted - line.keys()):
+                    if who == "peer":
+                        line[who] = peer(row, files, Path(folder), seed, arguments.peer_python)
+                    else:
+                        line[who] = ours(row, files, Path(folder), seed)
+                    write_atomically(arguments.output, "".join(json.dumps(each) + "\n" for each in lines))
             print(json.dumps(line), flush=True)
     text = f"{table(lines)}\n\nMeasured on: {'; '.join(sorted({line['machine'] for line in lines}))}."
     print(text)

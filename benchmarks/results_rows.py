@@ -166,12 +166,14 @@ ROWS = {
         ("go_emotions/train.tsv", "go_emotions/dev.tsv", "go_emotions/test.tsv"),
         ("micro_f1", "macro_f1", "map"),
         limit=4000,
-        epochs=6,
         learning_rate=3e-4,
-        flags=("--data.columns.label", "labels", "--head.separator", ",", "--head.thresholds", "per_label"),
+        flags=(
+            *("--data.columns.label", "labels", "--head.separator", ","),
+            *("--head.thresholds", "per_label", "--head.pooling", "mean"),
+        ),
         peer=(
             "huggingface_classification.py",
-            ("--multi_label", "--columns", "text", "labels"),
+            ("--multi_label", "--pooling", "mean", "--columns", "text", "labels"),
             score_label_sets("labels"),
         ),
     ),

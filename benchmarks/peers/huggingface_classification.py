@@ -1,7 +1,8 @@
 """The peer: Hugging Face transformers + PyTorch fine-tune a checkpoint on labels or numbers of texts or pairs.
 
     python benchmarks/peers/huggingface_classification.py --model DIR --train train.tsv --validation dev.tsv \
-        --test test.tsv [--columns sentence label] [--regression | --multi_label] [--predictions out.json]
+        --test test.tsv [--columns sentence label] [--regression | --multi_label] [--pooling mean] \
+        [--predictions out.json]
 
 Prints one JSON object; writes a prediction for each test row where asked (``--multi_label``: the probabilities of all
 labels, of the validation rows too).
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument("--columns", nargs="+", default=["sentence", "label"])
     parser.add_argument("--regression", action="store_true", help="the label is a number, scored by Pearson's r")
     parser.add_argument("--multi_label", action="store_true", help="labels parted by commas, scored by mAP")
+    parser.add_argument("--pooling", choices=("cls", "mean"), default="cls", help="mean: of the last layer's vectors")
     parser.add_argument("--predictions", help="file for the predictions of the test rows")
     arguments = parser.parse_args()
     torch.manual_seed(arguments.seed)
@@ -54,7 +56,11 @@ def main() -> None:
         texts = [list(column) for column in zip(*(texts for texts, _ in rows), strict=True)]
         length = arguments.max_length
         features = tokenizer(*texts, padding=True, truncation=True, max_length=length, return_tensors="pt")
-        return model(**features).logits
+        if arguments.pooling == "cls":
+            return model(**features).logits
+        mask = features["attention_mask"].unsqueeze(-1)
+        tokens = model.bert(**features).last_hidden_state * mask
+        return model.classifier(model.dropout(tokens.sum(1) / mask.sum(1)))
 
     def loss(rows: list[tuple[list[str], str]]) -> torch.Tensor:
         logits, targets = forward(rows), torch.tensor([target(label) for _, label in rows])
