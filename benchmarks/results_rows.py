@@ -166,7 +166,7 @@ ROWS = {
         ("go_emotions/train.tsv", "go_emotions/dev.tsv", "go_emotions/test.tsv"),
         ("micro_f1", "macro_f1", "map"),
         limit=4000,
-        learning_rate=3e-4,
+        learning_rate=1e-4,
         flags=(
             *("--data.columns.label", "labels", "--head.separator", ","),
             *("--head.thresholds", "per_label", "--head.pooling", "mean"),

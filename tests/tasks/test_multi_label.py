@@ -82,6 +82,21 @@ def test_balanced_weights_are_of_each_label() -> None:
     assert facts["class_weights"] == [[2.0, 4 / 6], [4 / 6, 2.0]]
 
 
+@pytest.mark.parametrize(("class_weights", "answered"), [("none", [0.7, 0.3]), ("balanced", [0.5, 0.5])])
+def test_a_new_model_answers_how_often_each_label_occurs(class_weights: str, answered: list[float]) -> None:
+    rows = [{"text": "x", "label": label} for label in ("a,b", "a", "a", "")]
+    task = small_task("multi_label", prepared("multi_label", rows), class_weights=class_weights)
+    assert task.get_config()["label_shares"] == [0.7, 0.3]  # with half a text more on either side
+    task.logits.kernel.assign(0 * task.logits.kernel)
+    probabilities = task.answer_texts({"text": tf.constant(["x"])})["probabilities"]
+    np.testing.assert_allclose(probabilities, [answered], atol=1e-6)
+
+
+def test_a_label_that_no_text_has_can_be_learned() -> None:
+    facts = MultiLabelClassifier.learn_from(prepared("multi_label", [{"text": "x", "label": "a"}]), ["a", "never"])
+    assert facts["label_shares"] == [0.75, 0.25]
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [
