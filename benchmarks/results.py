@@ -129,21 +129,25 @@ def main() -> None:
             row = ROWS[name]
             wanted = {"bert_tf"} | ({"peer"} if row.peer is not None and arguments.peer_python else set())
             line = next((line for line in lines if (line["row"], line["seed"]) == (name, seed)), None)
-            if line is not None and wanted <= line.keys():
-                continue
             if line is None:
-                line = {"row": name, "seed": seed, "machine": describe()}
+                line = {"row": name, "seed": seed}
                 lines.append(line)
+            missing = sorted(wanted - line.keys())
+            if not missing:
+                continue
             with tempfile.TemporaryDirectory() as folder:
                 files = prepare(row, arguments.data, Path(folder))
-                for who in sorted(wanted - line.keys()):
+                for who in missing:
                     if who == "peer":
-                        line[who] = peer(row, files, Path(folder), seed, arguments.peer_python)
+                        measured = peer(row, files, Path(folder), seed, arguments.peer_python)
                     else:
-                        line[who] = ours(row, files, Path(folder), seed)
+                        measured = ours(row, files, Path(folder), seed)
+                    line[who] = measured | {"machine": describe()}  # the sides may be measured on different days
                     write_atomically(arguments.output, "".join(json.dumps(each) + "\n" for each in lines))
             print(json.dumps(line), flush=True)
-    text = f"{table(lines)}\n\nMeasured on: {'; '.join(sorted({line['machine'] for line in lines}))}."
+    sides = [line[who] for line in lines for who in ("bert_tf", "peer") if who in line]
+    machines = sorted({each["machine"] for each in (*lines, *sides) if "machine" in each})
+    text = f"{table(lines)}\n\nMeasured on: {'; '.join(machines)}."
     print(text)
     if arguments.write:
         write(text)

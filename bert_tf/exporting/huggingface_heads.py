@@ -34,8 +34,8 @@ def huggingface_head(task: TextTask) -> HuggingFaceHead | None:
     """The task's head, whose logits are those that Keras computes; None where ``transformers`` has none like it.
 
     Labels keep their names. A regressor's number is that of ``predict``, in the units of the data. A tagger's tags are
-    ``O``, ``B-…`` and ``I-…``, and each word's first piece has its tag. What is not part of a checkpoint there, such as
-    a multi-label classifier's thresholds or the windows of long texts, is left to who reads it.
+    ``O``, ``B-…`` and ``I-…``, on the pieces that it was trained to tag. What is not part of a checkpoint there, such
+    as a multi-label classifier's thresholds or the windows of long texts, is left to who reads it.
     """
     match task:
         case TextClassifier(pooling="cls"):
