@@ -55,8 +55,8 @@ class MultiLabelClassifier(TextTask):
         focal_gamma: see :func:`bert_tf.losses.cross_entropy.sigmoid_cross_entropy`.
         class_weights: for each label the factors where it is wrong and where it is right, or ``none``.
         label_shares: of the training texts, the share that has each label. A new model begins by answering it to every
-            text: else the first updates, all of them towards rarer labels, wreck a small encoder (Lin et al. 2017,
-            section 4.1). Balanced labels begin at a half.
+            text, so that the first updates need not find it (Lin et al. 2017, section 4.1). Balanced labels begin at a
+            half.
     """
 
     Options = Options
