@@ -111,8 +111,8 @@ def marginals(emissions: tf.Tensor, mask: tf.Tensor, scores: Scores) -> tf.Tenso
     # What is scanned is the score of all that comes after a place, the place itself included.
     including = tf.scan(step, inputs, end, reverse=True)
     after = tf.concat([including[1:], end[None]], 0)
-    total = tf.reduce_logsumexp(forward[-1] + last, -1)
-    return tf.transpose(tf.exp(forward + after - total[None, :, None]), [1, 0, 2])
+    # Every place's sum is the same, the partition function; a sum of its own keeps rounding from a probability above 1.
+    return tf.transpose(tf.nn.softmax(forward + after), [1, 0, 2])
 
 
 def viterbi(emissions: tf.Tensor, mask: tf.Tensor, scores: Scores) -> tf.Tensor:

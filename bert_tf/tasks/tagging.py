@@ -14,6 +14,7 @@ from bert_tf.backbones.loading import LoadedBackbone
 from bert_tf.data.records import Records, Row
 from bert_tf.data.span_records import joined, overlapping, spans_in, with_spans
 from bert_tf.data.tag_schemes import Scheme, SchemeFinder, Span, mistake
+from bert_tf.data.tag_shares import TagCounter
 from bert_tf.errors import UserError
 from bert_tf.evaluation.entity_metrics import entity_metrics, on_tokens, token_accuracy
 from bert_tf.layers.crf import ConditionalRandomField, log_likelihood
@@ -69,6 +70,8 @@ class SequenceTagger(TextTask):
         overlap: pieces that two windows share.
         head_size: of the span head.
         dropout: share of the features dropped in training.
+        tag_shares: of the training words, the share that has each tag, O first. A new model of ``softmax`` or ``crf``
+            begins by answering it to every word (Lin et al. 2017, section 4.1).
 
     Example:
     ```python
@@ -99,6 +102,7 @@ class SequenceTagger(TextTask):
         overlap: int = 64,
         head_size: int = 64,
         dropout: float = 0.1,
+        tag_shares: Sequence[float] | None = None,
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -112,7 +116,13 @@ class SequenceTagger(TextTask):
             self.span_pointer = SpanPointer(len(labels), head_size, dtype=dtype, name="span_pointer")
         else:
             initializer = keras.initializers.TruncatedNormal(stddev=0.02)
-            self.tag_logits = keras.layers.Dense(tags, kernel_initializer=initializer, dtype=dtype, name="tag_logits")
+            self.tag_logits = keras.layers.Dense(
+                tags,
+                kernel_initializer=initializer,
+                bias_initializer=keras.initializers.Constant(np.log(tag_shares)) if tag_shares else "zeros",
+                dtype=dtype,
+                name="tag_logits",
+            )
         if decoder == "crf":
             self.crf = ConditionalRandomField(tags, dtype="float32", name="crf")
 
@@ -135,11 +145,12 @@ class SequenceTagger(TextTask):
         self.overlap = overlap
         self.head_size = head_size
         self.dropout_rate = dropout
+        self.tag_shares = None if tag_shares is None else [float(share) for share in tag_shares]
         self.pair = False
         self._label_index = {label: index for index, label in enumerate(self.labels)}
 
     def get_config(self) -> dict[str, Any]:
-        names = ("scheme", "decoder", "label_pieces", "words", "overlap", "head_size")
+        names = ("scheme", "decoder", "label_pieces", "words", "overlap", "head_size", "tag_shares")
         config = {name: getattr(self, name) for name in names}
         return {**super().get_config(), **config, "labels": list(self.labels), "dropout": self.dropout_rate}
 
@@ -159,12 +170,14 @@ class SequenceTagger(TextTask):
         cls, records: Records, labels: Sequence[str] | None, options: BaseModel | None = None
     ) -> dict[str, Any]:
         finder = SchemeFinder()
+        counter = TagCounter()
         found: set[str] = set()
         tokens = False
         row = None
         for row in records:
             found.update(span.label for span in spans_in(row))
             finder.add(row.values.get("tags") or ())
+            counter.add(row)
             tokens |= max(map(len, row.values.get("tokens") or ()), default=0) > 1  # not a character a line
         names = list(labels) if labels else sorted(found)
         if len(names) != len(set(names)):
@@ -181,8 +194,10 @@ class SequenceTagger(TextTask):
                 "is --data.columns.tags the right column?"
             )
         facts = {"scheme": finder.scheme(), "words": "spaces" if tokens else "punctuation"}
-        chosen = {name: getattr(options, name, "auto") for name in facts}
-        return {"labels": names} | {name: facts[name] if of == "auto" else of for name, of in chosen.items()}
+        for name in facts:
+            if (chosen := getattr(options, name, "auto")) != "auto":
+                facts[name] = chosen
+        return {"labels": names, "tag_shares": counter.shares(names), **facts}
 
     def target(self, row: Row) -> list[list[int]] | None:
         spans = spans_in(row)

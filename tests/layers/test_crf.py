@@ -81,6 +81,15 @@ def test_marginals(case: Case) -> None:
                 assert found[row, place, tag] == pytest.approx(expected, abs=1e-5)
 
 
+def test_marginals_of_a_long_text_are_probabilities() -> None:
+    """Scores add up to thousands, of which float32 keeps a few digits behind the point."""
+    emissions = 20 * np.random.default_rng(5).normal(size=(2, 600, TAGS)).astype(np.float32)
+    scores = tf.zeros([TAGS, TAGS]), tf.zeros([TAGS]), tf.zeros([TAGS])
+    found = marginals(tf.constant(emissions), tf.ones([2, 600], tf.bool), scores).numpy()
+    assert found.max() <= 1
+    np.testing.assert_allclose(found, tf.nn.softmax(emissions), atol=2e-3)
+
+
 def test_learns_transitions_that_no_emission_tells() -> None:
     """The second of two tokens has the tag that the first has not."""
     inputs = keras.Input((2, 2))

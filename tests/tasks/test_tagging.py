@@ -94,6 +94,15 @@ def test_learns_saves_and_serves(trained: SequenceTagger, tmp_path: Path) -> Non
     assert served["mask"].numpy().sum(1).tolist() == [len(found), len(entities(again, "无")[0])]
 
 
+@pytest.mark.parametrize("decoder", ["softmax", "crf"])
+def test_a_new_model_answers_how_often_each_tag_occurs(decoder: str) -> None:
+    task = tagger(records(), decoder=decoder)
+    assert len(task.tag_shares) == 5
+    probabilities = tf.nn.softmax(task(task.pad(task.encode({"text": tf.constant([LONG])})), training=False))
+    np.testing.assert_allclose(tf.reduce_mean(probabilities, [0, 1]), task.tag_shares, atol=0.05)
+    assert task.get_config()["tag_shares"] == task.tag_shares
+
+
 def test_only_the_first_pieces_of_words_are_labelled() -> None:
     task = tagger(records())
     for label_pieces, ignored in (("first", True), ("all", False)):
