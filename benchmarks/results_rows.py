@@ -238,6 +238,17 @@ ROWS = {
         flags=("--head.decoder", "softmax"),
         peer=("huggingface_tagging.py", (), score_tags),
     ),
+    "wnut17_few": Row(
+        "WNUT-17, its first 11,000 tokens, softmax",
+        "tagging",
+        ("wnut17/train.txt", "wnut17/dev.txt", "wnut17/test.txt"),
+        ("f1",),
+        epochs=4,
+        limit=11_000,
+        learning_rate=1e-4,
+        flags=("--head.decoder", "softmax"),
+        peer=("huggingface_tagging.py", (), score_tags),
+    ),
     "wnut17_crf": Row(
         "WNUT-17, CRF",
         "tagging",
