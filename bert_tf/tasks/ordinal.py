@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -10,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 from pydantic import BaseModel, ConfigDict, Field
 
-from bert_tf.data.records import Row
+from bert_tf.data.records import Records, Row
+from bert_tf.errors import UserError
 from bert_tf.evaluation.ordinal_metrics import ordinal_metrics
 from bert_tf.layers.pooling import Pooling, pool
 from bert_tf.tasks.single_label import SingleLabelTask
@@ -124,6 +127,24 @@ class OrdinalClassifier(SingleLabelTask):
         }
 
     @classmethod
+    def learn_from(
+        cls, records: Records, labels: Sequence[str] | None, options: BaseModel | None = None
+    ) -> dict[str, Any]:
+        """Numbers are in their order.
+
+        Raises:
+            UserError: the labels are words, and no order is given.
+        """
+        facts = super().learn_from(records, labels, options)
+        if labels is None and (words := [label for label in facts["labels"] if not _is_number(label)]):
+            found = " ".join(shlex.quote(label) for label in facts["labels"][:20])
+            raise UserError(
+                f"{records.name}: nothing says the order of labels such as {words[0]!r}. Name them, lowest first: "
+                f"--data.labels {found}"
+            )
+        return facts
+
+    @classmethod
     def learn_from_counts(cls, counts: Sequence[int], options: BaseModel | None) -> dict[str, Any]:
         return {"rank_biases": rank_log_odds(counts)}
 
@@ -161,6 +182,13 @@ class OrdinalClassifier(SingleLabelTask):
 
 
 TASK = OrdinalClassifier
+
+
+def _is_number(label: str) -> bool:
+    try:
+        return math.isfinite(float(label))
+    except ValueError:
+        return False
 
 
 def rank_log_odds(counts: Sequence[int]) -> list[float]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from bert_tf.errors import UserError
 from bert_tf.evaluation.inference import answer_records, evaluate_records
 from bert_tf.tasks.ordinal import OrdinalClassifier, rank_log_odds
 from tests.data.small_records import made_records
@@ -30,6 +31,13 @@ def test_overfits_five_stars(tmp_path: Path) -> None:
     assert np.mean(right) == metrics["accuracy"]
     ranks = [answer["expected_rank"] for answer in answers]
     np.testing.assert_allclose(ranks, np.repeat(range(5), 2), atol=1.0)
+
+
+def test_words_need_their_order() -> None:
+    rows = made_records({"text": "x", "label": label} for label in ("poor", "fair", "very good"))
+    with pytest.raises(UserError, match=r"'fair'. Name them, lowest first: --data.labels fair poor 'very good'"):
+        OrdinalClassifier.learn_from(rows, None)
+    assert OrdinalClassifier.learn_from(rows, ["poor", "fair", "very good"])["labels"] == ["poor", "fair", "very good"]
 
 
 def test_before_training_answers_have_the_frequencies_of_the_data() -> None:
