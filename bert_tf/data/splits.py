@@ -30,6 +30,7 @@ class Schema(Protocol):
     """What opening data needs of a task; described in :class:`bert_tf.tasks.task.TextTask`."""
 
     text_columns: ClassVar[tuple[str, ...]]
+    training_only: ClassVar[tuple[str, ...]]
     target_columns: ClassVar[tuple[str, ...]]
     source_columns: ClassVar[tuple[str, ...]]
     class_column: ClassVar[str | None]
@@ -90,6 +91,7 @@ def open_splits(config: DataConfig, schema: Schema | type[Schema], *, seed: int)
     train = read(config.train, cleaning, texts)
     first = next(iter(train), None)
     texts = [name for name in text_columns if first and name in first.values] or texts
+    texts = [name for name in texts if name not in schema.training_only]
     validation = read(config.validation, evaluation_cleaning, texts) if config.validation else None
     test = read(config.test, evaluation_cleaning, texts) if config.test else None
     if config.split is not None:

@@ -52,8 +52,10 @@ def split(
     parts = _assign(np.frombuffer(texts, np.uint64), np.frombuffer(labels, np.uint64), np.array(fractions))
     counts = np.bincount(parts, minlength=len(fractions))
     if 0 in counts:
+        different = len(set(texts))
+        equal = f" ({different} different texts; equal ones stay together)" if different < len(texts) else ""
         raise UserError(
-            f"{records.name}: {len(texts)} rows are too few for --data.split {given}: the "
+            f"{records.name}: {len(texts)} rows{equal} are too few for --data.split {given}: the "
             f"{PART_NAMES[int(np.argmin(counts))]} part would be empty."
         )
     return [

@@ -73,6 +73,7 @@ class SentenceEncoder(TextTask):
 
     Options = Options
     text_columns: ClassVar[tuple[str, ...]] = ("text", "text_pair", "negative")
+    training_only: ClassVar[tuple[str, ...]] = ("negative",)
     target_columns: ClassVar[tuple[str, ...]] = ()
     source_columns: ClassVar[tuple[str, ...]] = ("label",)
     class_column: ClassVar[str | None] = None

@@ -30,6 +30,7 @@ class TextTask(keras_hub.models.Task):
     Attributes:
         Options: pydantic model of the ``--head.*`` options; its fields are keyword arguments of the constructor.
         text_columns: record columns that hold text, the first one required.
+        training_only: those of them that validation and test data need not have.
         list_columns: record columns that hold a list of texts.
         target_columns: record columns that hold what is to be learned; absent when predicting.
         source_columns: further columns that :meth:`prepare` reads; ``--data.columns.NAME`` may rename them.
@@ -44,6 +45,7 @@ class TextTask(keras_hub.models.Task):
 
     Options: ClassVar[type[BaseModel]]
     text_columns: ClassVar[tuple[str, ...]] = ("text", "text_pair")
+    training_only: ClassVar[tuple[str, ...]] = ()
     list_columns: ClassVar[tuple[str, ...]] = ()
     target_columns: ClassVar[tuple[str, ...]] = ("label",)
     source_columns: ClassVar[tuple[str, ...]] = ()

@@ -12,6 +12,7 @@ from bert_tf.data.records import Records
 from bert_tf.data.splits import Splits, open_splits
 from bert_tf.errors import UserError
 from bert_tf.tasks.classification import TextClassifier
+from bert_tf.tasks.embedding import SentenceEncoder
 from tests.data.small_records import write
 
 
@@ -65,6 +66,14 @@ def test_validation_has_the_text_columns_of_training(tmp_path: Path) -> None:
         opened(train=str(train), validation=str(validation))
     # The other way round the second text is not read.
     assert texts(opened(train=str(validation), validation=str(train)).validation) == ["a"]
+
+
+def test_validation_needs_no_negatives(tmp_path: Path) -> None:
+    train = write(tmp_path / "train.tsv", "text\ttext_pair\tnegative\na\tb\tc\n")
+    validation = write(tmp_path / "dev.tsv", "text\ttext_pair\nd\te\n")
+    splits = open_splits(DataConfig(train=[str(train)], validation=[str(validation)]), SentenceEncoder, seed=1)
+    assert [row.values["negative"] for row in splits.train] == ["c"]
+    assert texts(splits.validation) == ["d"]
 
 
 def test_training_data_is_required() -> None:

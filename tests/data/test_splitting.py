@@ -113,5 +113,7 @@ def test_too_few_rows() -> None:
     assert str(caught.value) == (
         "x.tsv: 2 rows are too few for --data.split 0.8 0.1 0.1: the validation part would be empty."
     )
+    with pytest.raises(UserError, match=r"x.tsv: 9 rows \(1 different texts; equal ones stay together\) are too few"):
+        parts(labelled(*[("same", "a")] * 9))
     with pytest.raises(UserError, match="x.tsv: 0 rows are too few"):
         parts(labelled())
