@@ -70,7 +70,7 @@ class Row:
 
 def train_and_evaluate(row: Row, files: Files, run: Path, seed: int) -> dict[str, Any]:
     """By the commands, as a user does; CoNLL files are named as such."""
-    prefix = "conll:" if row.task == "tagging" and isinstance(files[0], Path) else ""
+    prefix = "conll:" if row.task == "tagging" and isinstance(files[0], Path) and files[0].suffix == ".txt" else ""
     train, validation, test = (None if path is None else f"{prefix}{path}" for path in files)
     flags = ["--task", row.task, "--backbone", row.backbone, "--output", run, "--seed", seed, *row.flags]
     flags += ["--data.train", train, *(("--data.validation", validation) if validation else ())]
@@ -256,6 +256,19 @@ ROWS = {
         ("f1",),
         learning_rate=1e-4,
         flags=("--head.decoder", "crf"),
+    ),
+    "cluener_span": Row(
+        "CLUENER, 2,000 texts, span head",
+        "tagging",
+        ("cluener/train.json", None, "cluener/dev.json"),
+        ("precision", "recall", "f1"),
+        epochs=4,
+        limit=2000,
+        backbone="zh_mini",
+        learning_rate=1e-3,
+        batch_size=16,
+        sequence_length=64,
+        flags=("--head.decoder", "span"),
     ),
     "zh_names": Row(
         "`demo:zh_names`, People's Daily 1998, CRF",

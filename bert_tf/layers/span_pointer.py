@@ -8,6 +8,7 @@ Reference:
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -29,17 +30,24 @@ class SpanPointer(keras.layers.Layer):
     Args:
         labels: number of labels.
         head_size: size of the vectors whose product is taken; even.
+        first_score: what a new layer scores every span, but for its random weights.
     """
 
-    def __init__(self, labels: int, head_size: int = 64, **kwargs: Any) -> None:
+    def __init__(self, labels: int, head_size: int = 64, first_score: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if head_size % 2:
             raise ValueError(f"head_size must be even, not {head_size}.")
         self.labels = labels
         self.head_size = head_size
+        self.first_score = first_score
         initializer = keras.initializers.TruncatedNormal(stddev=0.02)
         self.projection = keras.layers.Dense(2 * head_size, kernel_initializer=initializer, dtype=self.dtype_policy)
-        self.label_scores = keras.layers.Dense(2 * labels, kernel_initializer=initializer, dtype=self.dtype_policy)
+        self.label_scores = keras.layers.Dense(
+            2 * labels,
+            kernel_initializer=initializer,
+            bias_initializer=keras.initializers.Constant(first_score),  # a score is the mean of two of these
+            dtype=self.dtype_policy,
+        )
 
     def build(self, features_shape: Any, padding_mask_shape: Any = None) -> None:
         self.projection.build(features_shape)
@@ -63,7 +71,16 @@ class SpanPointer(keras.layers.Layer):
         return (features_shape[0], self.labels, features_shape[1], features_shape[1])
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "labels": self.labels, "head_size": self.head_size}
+        own = {"labels": self.labels, "head_size": self.head_size, "first_score": self.first_score}
+        return {**super().get_config(), **own}
+
+
+def no_span_yet(length: int) -> float:
+    """The score of all spans of so many pieces at which the loss of the false ones together is that of one: ``-log n``.
+
+    From 0, the first steps would do nothing but push thousands of false spans down.
+    """
+    return -math.log(length * (length + 1) / 2)
 
 
 def _rotated(vectors: Any) -> Any:

@@ -20,7 +20,7 @@ from bert_tf.evaluation.entity_metrics import entity_metrics, on_tokens, token_a
 from bert_tf.layers.crf import ConditionalRandomField, log_likelihood
 from bert_tf.layers.entity_decoding import decode_spans, decode_tags
 from bert_tf.layers.pooling import token_vectors
-from bert_tf.layers.span_pointer import SpanPointer, multilabel_loss
+from bert_tf.layers.span_pointer import SpanPointer, multilabel_loss, no_span_yet
 from bert_tf.tasks.task import TextTask
 from bert_tf.tokenization.offsets import check_offsets
 from bert_tf.tokenization.pieces import Pieces, cut_pieces, iob2_tags, on_units, spans_by_window
@@ -113,7 +113,8 @@ class SequenceTagger(TextTask):
         self.dropout = keras.layers.Dropout(dropout, dtype=dtype, name="tagger_dropout")
         tags = 1 + 2 * len(labels)
         if decoder == "span":
-            self.span_pointer = SpanPointer(len(labels), head_size, dtype=dtype, name="span_pointer")
+            first_score = no_span_yet(preprocessor.sequence_length - 2) if preprocessor else 0.0
+            self.span_pointer = SpanPointer(len(labels), head_size, first_score, dtype=dtype, name="span_pointer")
         else:
             initializer = keras.initializers.TruncatedNormal(stddev=0.02)
             self.tag_logits = keras.layers.Dense(

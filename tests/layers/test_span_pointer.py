@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.layers.span_pointer import EXCLUDED, SpanPointer, multilabel_loss
+from bert_tf.layers.span_pointer import EXCLUDED, SpanPointer, multilabel_loss, no_span_yet
 
 
 def test_scores() -> None:
@@ -40,6 +40,15 @@ def test_loss() -> None:
     found = multilabel_loss(tf.constant(scores), tf.constant(is_true)).numpy()
     first = np.log(1 + np.exp(-2.0)) + np.log(1 + np.exp(-1.0) + np.exp(-0.5))
     assert found.tolist() == pytest.approx([first, np.log(1 + np.exp(1.0) + np.exp(-2.0) + np.exp(0.5))], abs=1e-5)
+
+
+def test_a_new_layer_weighs_all_false_spans_like_one_true_span() -> None:
+    layer = SpanPointer(2, first_score=no_span_yet(30))
+    layer.build((1, 30, 8), (1, 30))
+    layer.label_scores.kernel.assign(tf.zeros_like(layer.label_scores.kernel))
+    layer.projection.kernel.assign(tf.zeros_like(layer.projection.kernel))
+    scores = tf.reshape(layer(tf.ones([1, 30, 8]), tf.ones([1, 30])), [1, 2, 900])
+    np.testing.assert_allclose(multilabel_loss(scores, tf.zeros([1, 2, 900], tf.bool)), [[np.log(2)] * 2], rtol=1e-4)
 
 
 def test_an_odd_size_is_refused() -> None:
