@@ -3,8 +3,8 @@
     python benchmarks/results.py --data ../shared/data --peer_python peers-venv/bin/python --output results.jsonl
     python benchmarks/results.py --write                               # what is measured, into docs/results.md
 
-``--data`` holds the folders sst2, mrpc, rte, stsb, go_emotions, wnut17, cluener, squad, cmn_eng, chnsenticorp, tnews and
-ocnli as their sources publish them (not part of this project); ``--rows`` chooses some, ``--seeds`` how often. What
+``--data`` holds the folders sst2, mrpc, rte, stsb, go_emotions, wnut17, cluener, squad, cmn_eng, chnsenticorp, tnews
+and ocnli as their sources publish them (not part of this project); ``--rows`` chooses some, ``--seeds`` how often. What
 ``--output`` (by default benchmarks/results.jsonl) already holds is not run again.
 """
 
