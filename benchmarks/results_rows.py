@@ -239,7 +239,7 @@ ROWS = {
         peer=("huggingface_tagging.py", (), score_tags),
     ),
     "wnut17_few": Row(
-        "WNUT-17, its first 11,000 tokens, softmax",
+        "WNUT-17, its first 11,000 lines, softmax",
         "tagging",
         ("wnut17/train.txt", "wnut17/dev.txt", "wnut17/test.txt"),
         ("f1",),
