@@ -9,19 +9,20 @@ import shlex
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from bert_tf import command_line
-from bert_tf.config import Config, ExperimentConfig, validate
+from bert_tf.config import ExperimentConfig, validate
 from bert_tf.multi_task.config import MultiTaskConfig
 from bert_tf.tasks import find_task
 from tests.conftest import REPOSITORY
 
 PAGES = [
-    *REPOSITORY.glob("README*.md"),
-    *(REPOSITORY / "docs").rglob("*.md"),
-    *(REPOSITORY / "serving").glob("*.md"),
-    *(REPOSITORY / "configs").glob("*.yaml"),
-    *(REPOSITORY / "bert_tf").glob("[!_]*.py"),
+    *sorted(REPOSITORY.glob("README*.md")),
+    *sorted((REPOSITORY / "docs").rglob("*.md")),
+    *sorted((REPOSITORY / "serving").glob("*.md")),
+    *sorted((REPOSITORY / "configs").glob("*.yaml")),
+    *sorted((REPOSITORY / "bert_tf").glob("[!_]*.py")),
 ]
 COMMAND = re.compile(r"^[# ]*python -m bert_tf\.(\w+)(.*)$", re.MULTILINE)
 
@@ -73,7 +74,7 @@ def test_commands_are_accepted(page: Path, monkeypatch: pytest.MonkeyPatch) -> N
                 module.main(argv)
 
 
-def check_heads(config: Config) -> None:
+def check_heads(config: BaseModel) -> None:
     if not isinstance(config, ExperimentConfig | MultiTaskConfig):
         return  # of a pre-training
     for task in config.tasks.values() if isinstance(config, MultiTaskConfig) else [config]:
