@@ -18,6 +18,7 @@ from bert_tf.data.sources import open_records
 from bert_tf.errors import UserError
 from bert_tf.evaluation.inference import answer_records, evaluate_records
 from bert_tf.exporting.saved_model import export_saved_model
+from bert_tf.layers.span_pointer import EXCLUDED, no_span_yet
 from bert_tf.tasks.tagging import Options, SequenceTagger
 from bert_tf.training.loop import train
 from bert_tf.training.run_directory import RunDirectory
@@ -101,6 +102,13 @@ def test_a_new_model_answers_how_often_each_tag_occurs(decoder: str) -> None:
     probabilities = tf.nn.softmax(task(task.pad(task.encode({"text": tf.constant([LONG])})), training=False))
     np.testing.assert_allclose(tf.reduce_mean(probabilities, [0, 1]), task.tag_shares, atol=0.05)
     assert task.get_config()["tag_shares"] == task.tag_shares
+
+
+def test_a_new_span_head_begins_below_the_threshold() -> None:
+    task = tagger(records(), decoder="span")
+    scores = task(task.pad(task.encode({"text": tf.constant([LONG])})), training=False).numpy()
+    windows = scores[scores > EXCLUDED]
+    np.testing.assert_allclose(windows, no_span_yet(22), atol=1.0)  # 24 places, two of them [CLS] and [SEP]
 
 
 def test_only_the_first_pieces_of_words_are_labelled() -> None:
