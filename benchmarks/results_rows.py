@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +135,16 @@ def command(name: str, *arguments: object) -> str:
     return subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
+WNUT = Row(
+    "WNUT-17, softmax",
+    "tagging",
+    ("wnut17/train.txt", "wnut17/dev.txt", "wnut17/test.txt"),
+    ("f1",),
+    learning_rate=1e-4,
+    flags=("--head.decoder", "softmax"),
+    peer=("huggingface_tagging.py", (), score_tags),
+)
+
 ROWS = {
     "sst2": Row(
         "SST-2, 3,000 rows",
@@ -229,34 +239,9 @@ ROWS = {
         sequence_length=64,
         flags=(*PAIR, "--data.columns.label", "score", "--head.loss", "cosent"),
     ),
-    "wnut17": Row(
-        "WNUT-17, softmax",
-        "tagging",
-        ("wnut17/train.txt", "wnut17/dev.txt", "wnut17/test.txt"),
-        ("f1",),
-        learning_rate=1e-4,
-        flags=("--head.decoder", "softmax"),
-        peer=("huggingface_tagging.py", (), score_tags),
-    ),
-    "wnut17_few": Row(
-        "WNUT-17, its first 11,000 lines, softmax",
-        "tagging",
-        ("wnut17/train.txt", "wnut17/dev.txt", "wnut17/test.txt"),
-        ("f1",),
-        epochs=4,
-        limit=11_000,
-        learning_rate=1e-4,
-        flags=("--head.decoder", "softmax"),
-        peer=("huggingface_tagging.py", (), score_tags),
-    ),
-    "wnut17_crf": Row(
-        "WNUT-17, CRF",
-        "tagging",
-        ("wnut17/train.txt", "wnut17/dev.txt", "wnut17/test.txt"),
-        ("f1",),
-        learning_rate=1e-4,
-        flags=("--head.decoder", "crf"),
-    ),
+    "wnut17": WNUT,
+    "wnut17_few": replace(WNUT, title="WNUT-17, its first 11,000 lines, softmax", epochs=4, limit=11_000),
+    "wnut17_crf": replace(WNUT, title="WNUT-17, CRF", flags=("--head.decoder", "crf"), peer=None),
     "cluener_span": Row(
         "CLUENER, 2,000 texts, span head",
         "tagging",

@@ -53,6 +53,14 @@ def autograph_reads_all_our_code(caplog: pytest.LogCaptureFixture) -> Iterator[N
     assert [text for record in records if "AutoGraph could not" in (text := record.getMessage())] == []
 
 
+@pytest.fixture(scope="module")
+def no_logging() -> Iterator[None]:
+    """For commands called in this process: they would log to a stderr that pytest closes after each test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bert_tf.command_line.start_logging", lambda quiet: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def toy_data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """``train`` (64 rows) and ``validation`` (16 other rows) as TSV files."""

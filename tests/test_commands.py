@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -19,13 +18,7 @@ import pytest
 from bert_tf.errors import UserError
 from tests.conftest import REPOSITORY, Command, free_port
 
-
-@pytest.fixture(autouse=True, scope="module")
-def no_logging() -> Iterator[None]:
-    """Commands set up logging to a stderr that pytest closes after each test."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bert_tf.command_line.start_logging", lambda quiet: None)
-        yield
+pytestmark = pytest.mark.usefixtures("no_logging")
 
 
 def call(name: str, *arguments: object) -> None:

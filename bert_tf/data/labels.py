@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -29,6 +30,15 @@ def label_of(row: Row) -> str:
     if value is None or value == "":
         raise UserError(f"{row.where()}: the label is empty. Fill it in or remove the row.")
     return label_text(value)
+
+
+def number_of(label: str) -> float | None:
+    """The number that a label stands for, if it is a finite one."""
+    try:
+        number = float(label)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def label_names(found: Iterable[str], given: Sequence[str] | None, source: str, fewest: int = 2) -> list[str]:
@@ -71,5 +81,6 @@ def short_list(labels: Sequence[str], limit: int = 10) -> str:
     return f"[{shown}{f', … {len(labels) - limit} more' if len(labels) > limit else ''}]"
 
 
-def _order(label: str) -> tuple[int, int, str]:
-    return (0, int(label), "") if label.lstrip("-").isdecimal() else (1, 0, label)
+def _order(label: str) -> tuple[bool, float, str]:
+    number = number_of(label)
+    return number is None, number or 0.0, label

@@ -76,9 +76,9 @@ class SpanPointer(keras.layers.Layer):
 
 
 def no_span_yet(length: int) -> float:
-    """The score of all spans of so many pieces at which the loss of the false ones together is that of one: ``-log n``.
+    """``-log n`` for the n spans of so many pieces: all of them together weigh as much in the loss as the threshold.
 
-    From 0, the first steps would do nothing but push thousands of false spans down.
+    From 0 they would weigh n times as much, and the first steps would do little but push all spans down.
     """
     return -math.log(length * (length + 1) / 2)
 

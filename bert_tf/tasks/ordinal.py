@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -12,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from pydantic import BaseModel, ConfigDict, Field
 
+from bert_tf.data.labels import number_of
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
 from bert_tf.evaluation.ordinal_metrics import ordinal_metrics
@@ -136,7 +136,7 @@ class OrdinalClassifier(SingleLabelTask):
             UserError: the labels are words, and no order is given.
         """
         facts = super().learn_from(records, labels, options)
-        if labels is None and (words := [label for label in facts["labels"] if not _is_number(label)]):
+        if labels is None and (words := [label for label in facts["labels"] if number_of(label) is None]):
             found = " ".join(shlex.quote(label) for label in facts["labels"][:20])
             raise UserError(
                 f"{records.name}: nothing says the order of labels such as {words[0]!r}. Name them, lowest first: "
@@ -182,13 +182,6 @@ class OrdinalClassifier(SingleLabelTask):
 
 
 TASK = OrdinalClassifier
-
-
-def _is_number(label: str) -> bool:
-    try:
-        return math.isfinite(float(label))
-    except ValueError:
-        return False
 
 
 def rank_log_odds(counts: Sequence[int]) -> list[float]:

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from bert_tf.data.labels import label_of, number_of
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
 from bert_tf.evaluation.regression_metrics import regression_metrics
@@ -166,11 +167,4 @@ TASK = TextRegressor
 
 
 def _number(row: Row) -> float | None:
-    value = row.values.get("label")
-    if value is None or value == "":
-        raise UserError(f"{row.where()}: the label is empty. Fill it in or remove the row.")
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
+    return number_of(label_of(row))

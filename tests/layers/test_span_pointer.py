@@ -42,7 +42,7 @@ def test_loss() -> None:
     assert found.tolist() == pytest.approx([first, np.log(1 + np.exp(1.0) + np.exp(-2.0) + np.exp(0.5))], abs=1e-5)
 
 
-def test_a_new_layer_weighs_all_false_spans_like_one_true_span() -> None:
+def test_all_spans_of_a_new_layer_weigh_as_much_as_the_threshold() -> None:
     layer = SpanPointer(2, first_score=no_span_yet(30))
     layer.build((1, 30, 8), (1, 30))
     layer.label_scores.kernel.assign(tf.zeros_like(layer.label_scores.kernel))

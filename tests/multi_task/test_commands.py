@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +33,7 @@ PEOPLE = ["Anna", "Ben", "Dora", "Otto"]
 PLACES = ["Rome", "Oslo", "Berne"]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def no_logging() -> Iterator[None]:
-    """Commands set up logging to a stderr that pytest closes after each test."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bert_tf.command_line.start_logging", lambda quiet: None)
-        yield
+pytestmark = pytest.mark.usefixtures("no_logging")
 
 
 @pytest.fixture(scope="module")

@@ -40,6 +40,17 @@ def test_words_need_their_order() -> None:
     assert OrdinalClassifier.learn_from(rows, ["poor", "fair", "very good"])["labels"] == ["poor", "fair", "very good"]
 
 
+def test_numbers_are_in_their_order() -> None:
+    rows = made_records({"text": "x", "label": label} for label in ("10.5", "2.5", "-3", "7"))
+    assert OrdinalClassifier.learn_from(rows, None)["labels"] == ["-3", "2.5", "7", "10.5"]
+
+
+def test_words_like_numbers_are_words() -> None:
+    rows = made_records({"text": "x", "label": label} for label in ("--5", "nan", "1"))
+    with pytest.raises(UserError, match="nothing says the order of labels such as '--5'"):
+        OrdinalClassifier.learn_from(rows, None)
+
+
 def test_before_training_answers_have_the_frequencies_of_the_data() -> None:
     rows = [{"text": "x", "label": label} for label in "1" * 60 + "2" * 20 + "3" * 20]
     facts = OrdinalClassifier.learn_from(made_records(rows), None)
