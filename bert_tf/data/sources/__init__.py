@@ -172,6 +172,9 @@ def _rename(values: dict[str, object], source_names: Mapping[str, str]) -> None:
 
 def _missing_column(row: Row, named: Sequence[str], first_of_source: bool, needed: set[str], wanted: _Columns) -> str:
     name = next(name for name in (*wanted.required, *wanted.optional) if name in needed and name not in row.values)
+    if name not in wanted.source_names:
+        # It was to be made of others, as spans are of tags: what the user renamed and is not there is why.
+        name = next((ours for ours, theirs in wanted.source_names.items() if theirs not in named), name)
     found = ", ".join(map(repr, named))
     json_lines = (
         f" It was read as JSON Lines; squad:{row.file} reads SQuAD's JSON, or says what is wrong with it."
