@@ -94,5 +94,5 @@ def test_broken_files(tmp_path: Path, content: str, message: str | None) -> None
 
 
 def test_a_named_column_that_is_not_there_is_what_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no column '7'; there are: .*'0', .*Name the right one with --\S*columns.tags"):
+    with pytest.raises(UserError, match=r"there is no column '7'; there are: .*'0', .* with --\S*columns.tags NAME"):
         read(tmp_path / "train.conll", "EU B-ORG\n", tags="7")
