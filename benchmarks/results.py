@@ -91,7 +91,7 @@ def table(lines: Sequence[dict[str, Any]]) -> str:
 
         def show(who: str, row: Row = row, mean: Callable[[str, str], float | None] = mean) -> str:
             values = [value for metric in row.metrics if (value := mean(who, metric)) is not None]
-            digits = 2 if max(values, default=0) > 1 else 4  # per cent, or shares of one
+            digits = 2 if max(values, default=0) > 1 else 4  # BLEU and chrF go to 100, all others to 1
             return " / ".join(f"{value:.{digits}f}" for value in values) or "–"
 
         minutes = [mean(who, "seconds") for who in ("bert_tf", "peer")]

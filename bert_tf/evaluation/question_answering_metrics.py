@@ -24,7 +24,7 @@ _CMRC_CHINESE = re.compile("[\u4e00-\u9fa5]")
 def answer_metrics(
     predictions: Sequence[str], references: Sequence[Sequence[str]], metric: str = "squad"
 ) -> dict[str, Any]:
-    """Scores answers, in per cent as the official scripts report them.
+    """Scores answers from 0 to 1; the official scripts print the same numbers times 100.
 
     Args:
         predictions: an answer for each question; an empty one says that there is none.
@@ -35,7 +35,7 @@ def answer_metrics(
         ``exact_match``, ``f1`` and ``examples``. Where some questions have no answer and others have, also
         ``has_answer_exact_match`` and ``has_answer_f1`` over the ones, ``no_answer_accuracy`` over the others.
     """
-    scores = np.array(answer_scores(predictions, references, metric)).reshape(-1, 2) * 100
+    scores = np.array(answer_scores(predictions, references, metric)).reshape(-1, 2)
     answerable = np.array([bool(answers) for answers in references], bool)
     found = {"exact_match": float(scores[:, 0].mean()), "f1": float(scores[:, 1].mean())}
     if answerable.any() and not answerable.all():
