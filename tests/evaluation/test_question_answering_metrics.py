@@ -59,9 +59,7 @@ def test_whole_data_sets() -> None:
     }
     assert metrics.pop("examples") == expected["total"]
     in_per_cent = {name: 100 * value for name, value in metrics.items()}
-    assert in_per_cent == {
-        ours: pytest.approx(expected[theirs], abs=1e-12) for ours, theirs in ours_and_theirs.items()
-    }
+    assert in_per_cent == {ours: pytest.approx(expected[theirs], abs=1e-12) for ours, theirs in ours_and_theirs.items()}
 
 
 @pytest.mark.parametrize("case", REFERENCE["thresholds"])
