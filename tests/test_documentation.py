@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from bert_tf import command_line
 from bert_tf.config import ExperimentConfig, validate
 from bert_tf.multi_task.config import MultiTaskConfig
-from bert_tf.tasks import find_task
+from bert_tf.tasks import find_schema
 from tests.conftest import REPOSITORY
 
 PAGES = [
@@ -78,4 +78,4 @@ def check_heads(config: BaseModel) -> None:
     if not isinstance(config, ExperimentConfig | MultiTaskConfig):
         return  # of a pre-training
     for task in config.tasks.values() if isinstance(config, MultiTaskConfig) else [config]:
-        validate(find_task(task.task).Options, task.head, flag_prefix="head.")
+        validate(find_schema(task.task).Options, task.head, flag_prefix="head.")

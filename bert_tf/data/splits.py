@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
 
 from bert_tf.config import CleaningConfig, DataConfig
 from bert_tf.data.cleaning import clean
-from bert_tf.data.records import Records, Row
+from bert_tf.data.records import Records
+from bert_tf.data.schema import TaskSchema
 from bert_tf.data.sources import open_records
 from bert_tf.data.splitting import split
 from bert_tf.errors import UserError
@@ -26,21 +26,7 @@ class Splits:
     test: Records | None
 
 
-class Schema(Protocol):
-    """What opening data needs of a task; described in :class:`bert_tf.tasks.task.TextTask`."""
-
-    text_columns: ClassVar[tuple[str, ...]]
-    training_only: ClassVar[tuple[str, ...]]
-    target_columns: ClassVar[tuple[str, ...]]
-    source_columns: ClassVar[tuple[str, ...]]
-    class_column: ClassVar[str | None]
-    keeps_text: ClassVar[bool]
-
-    @classmethod
-    def prepare(cls, row: Row) -> Row: ...
-
-
-def open_splits(config: DataConfig, schema: Schema | type[Schema], *, seed: int) -> Splits:
+def open_splits(config: DataConfig, schema: TaskSchema | type[TaskSchema], *, seed: int) -> Splits:
     """Opens, cleans and splits what the config names. Equal config and seed, equal splits.
 
     Rows are only dropped as duplicates or conflicts from what trains or is split, never from a given validation or
@@ -48,7 +34,7 @@ def open_splits(config: DataConfig, schema: Schema | type[Schema], *, seed: int)
 
     Args:
         config: the data section.
-        schema: the task, or its class.
+        schema: of the task; a task and its class are schemas too.
         seed: decides the split.
 
     Raises:

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import keras
 from keras import ops
 
 from bert_tf.errors import UserError
-
-Pooling = Literal["cls", "mean", "mean_max", "attention", "last4"]
-"""``cls``: BERT's pooled output, in encoders without one the first token. ``mean``: over all tokens. ``mean_max``:
-beside the mean the greatest value in each dimension, so that one strong phrase is not lost among many tokens (Howard
-and Ruder 2018, section 3.3, without the last state). ``attention``: :class:`AttentionPooling` over all tokens.
-``last4``: the first token's vectors in the last four layers, side by side (the feature-based approach of Devlin et al.
-2018, section 5.3, table 7)."""
+from bert_tf.layers.pooling_kinds import Pooling
 
 
 def pool(backbone: keras.Model, inputs: Mapping[str, Any], pooling: Pooling, dtype: Any = None) -> Any:

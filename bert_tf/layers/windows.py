@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import keras_hub
 from keras import ops
 
 from bert_tf.layers.pooling import AttentionPooling, MaskedMax, MaskedMean
-
-WindowPooling = Literal["mean", "max", "attention", "transformer"]
+from bert_tf.layers.pooling_kinds import WindowPooling
 
 
 def fold(values: Any) -> Any:

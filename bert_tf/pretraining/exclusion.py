@@ -10,7 +10,7 @@ from pathlib import Path
 from bert_tf.config import ExperimentConfig, load
 from bert_tf.data.splits import open_splits
 from bert_tf.errors import UserError
-from bert_tf.tasks import find_task
+from bert_tf.tasks import find_schema
 
 GRAM = 5
 """Characters of a gram."""
@@ -72,8 +72,8 @@ def held_out_texts(config_file: str | Path) -> Iterator[str]:
         UserError: the config or its data cannot be read, or it holds nothing out.
     """
     config = load(config_file, ExperimentConfig)
-    task = find_task(config.task)
-    splits = open_splits(config.data, task, seed=config.seed)
+    schema = find_schema(config.task)
+    splits = open_splits(config.data, schema, seed=config.seed)
     parts = [records for records in (splits.validation, splits.test) if records is not None]
     if not parts:
         raise UserError(
@@ -82,7 +82,7 @@ def held_out_texts(config_file: str | Path) -> Iterator[str]:
         )
     for records in parts:
         for row in records:
-            yield from (row.values[name] for name in task.text_columns if isinstance(row.values.get(name), str))
+            yield from (row.values[name] for name in schema.text_columns if isinstance(row.values.get(name), str))
 
 
 def normalise(text: str) -> str:

@@ -7,27 +7,16 @@ from typing import Any, Literal
 
 import keras
 import tensorflow as tf
-from pydantic import BaseModel, ConfigDict, Field
 
-from bert_tf.layers.pooling import Pooling, pool
+from bert_tf.layers.pooling import pool
+from bert_tf.layers.pooling_kinds import Pooling
 from bert_tf.losses.cross_entropy import SoftmaxLoss
+from bert_tf.tasks.schemas.classification import ClassificationSchema
 from bert_tf.tasks.single_label import SingleLabelTask
 
 
-class Options(BaseModel):
-    """``--head.*`` of classification."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    pooling: Pooling = Field("cls", description="what the last layer reads: cls, mean, mean_max, attention or last4")
-    dropout: float = Field(0.1, ge=0, lt=1, description="dropout before the last layer")
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target that all labels divide evenly")
-    focal_gamma: float = Field(0.0, ge=0, description="focal loss: 2 is usual, 0 is cross-entropy")
-    class_weights: Literal["none", "balanced"] = Field("none", description="balanced: every label counts alike")
-
-
 @keras.saving.register_keras_serializable(package="bert_tf")
-class TextClassifier(SingleLabelTask):
+class TextClassifier(ClassificationSchema, SingleLabelTask):
     """A backbone, dropout, and a dense layer with one logit per label (Devlin et al. 2018, section 4.1).
 
     Args:
@@ -35,7 +24,7 @@ class TextClassifier(SingleLabelTask):
         preprocessor: turns strings into the backbone's inputs.
         labels: label names by class index.
         pair: whether the model reads ``text_pair`` beside ``text``.
-        pooling: which vector stands for the text, see :data:`bert_tf.layers.pooling.Pooling`.
+        pooling: which vector stands for the text, see :data:`bert_tf.layers.pooling_kinds.Pooling`.
         dropout: share of the pooled features dropped in training.
         label_smoothing: see :class:`bert_tf.losses.cross_entropy.SoftmaxLoss`, as the next two.
         focal_gamma: 0 is cross-entropy.
@@ -47,8 +36,6 @@ class TextClassifier(SingleLabelTask):
     logits = classifier.predict(["我非常喜欢这本书。", "这本书很差。"])  # (2, 2)
     ```
     """
-
-    Options = Options
 
     def __init__(
         self,

@@ -3,45 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import keras
 import tensorflow as tf
 from keras import ops
-from pydantic import BaseModel, ConfigDict, Field
 
 from bert_tf.backbones.loading import LoadedBackbone
 from bert_tf.errors import UserError
-from bert_tf.layers.pooling import Pooling, pool
-from bert_tf.layers.windows import FoldWindows, UnfoldWindows, WindowPooling, window_pooling
+from bert_tf.layers.pooling import pool
+from bert_tf.layers.pooling_kinds import Pooling, WindowPooling
+from bert_tf.layers.windows import FoldWindows, UnfoldWindows, window_pooling
 from bert_tf.losses.cross_entropy import SoftmaxLoss
+from bert_tf.tasks.schemas.document_classification import DocumentClassificationSchema
 from bert_tf.tasks.single_label import SingleLabelTask
 from bert_tf.tokenization.document_preprocessor import DocumentPreprocessor, Strategy
 
 
-class Options(BaseModel):
-    """``--head.*`` of document classification."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    strategy: Strategy = Field(
-        "windows", description="windows of --data.sequence_length tokens, or head_tail: the beginning and the end only"
-    )
-    doc_stride: int | None = Field(
-        None, ge=1, description="windows: tokens from one's start to the next one's (default: three quarters of one)"
-    )
-    max_windows: int = Field(8, ge=1, description="windows: what lies behind this many is not read")
-    window_pooling: WindowPooling = Field("mean", description="windows: how they become one vector")
-    head_tokens: int = Field(128, ge=0, description="head_tail: tokens of the beginning; the rest is the end")
-    pooling: Pooling = Field("cls", description="what stands for a window: cls, mean, mean_max, attention or last4")
-    dropout: float = Field(0.1, ge=0, lt=1, description="dropout before the last layer")
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target that all labels divide evenly")
-    focal_gamma: float = Field(0.0, ge=0, description="focal loss: 2 is usual, 0 is cross-entropy")
-    class_weights: Literal["none", "balanced"] = Field("none", description="balanced: every label counts alike")
-
-
 @keras.saving.register_keras_serializable(package="bert_tf")
-class DocumentClassifier(SingleLabelTask):
+class DocumentClassifier(DocumentClassificationSchema, SingleLabelTask):
     """A backbone over each window of a document, a pooling of the windows, and a dense layer.
 
     Its inputs are ``(batch, windows, seq_len)`` int32, those of ``head_tail`` ``(batch, seq_len)``.
@@ -54,15 +34,12 @@ class DocumentClassifier(SingleLabelTask):
         strategy: ``windows`` (Pappagari et al. 2019) or ``head_tail`` (Sun et al. 2019).
         max_windows: most windows of a document.
         window_pooling: how the windows become one vector.
-        pooling: which vector stands for a window, see :data:`bert_tf.layers.pooling.Pooling`.
+        pooling: which vector stands for a window, see :data:`bert_tf.layers.pooling_kinds.Pooling`.
         dropout: share of the pooled features dropped in training.
         label_smoothing: see :class:`bert_tf.losses.cross_entropy.SoftmaxLoss`, as the next two.
         focal_gamma: 0 is cross-entropy.
         class_weights: one factor per label, or ``none``.
     """
-
-    Options = Options
-    text_columns: ClassVar[tuple[str, ...]] = ("text",)
 
     def __init__(
         self,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 import tensorflow as tf
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from bert_tf.data.cleaning import hash_of
 from bert_tf.data.records import Records, Row, is_missing
@@ -18,6 +18,7 @@ from bert_tf.evaluation.embedding_metrics import pair_metrics
 from bert_tf.layers.pooling import MaskedMean, token_vectors
 from bert_tf.layers.windows import fold, unfold
 from bert_tf.losses.embedding_losses import contrastive_loss, cosent_loss, cosine, first_of_equals, triplet_loss
+from bert_tf.tasks.schemas.embedding import EmbeddingSchema
 from bert_tf.tasks.task import TextTask
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor, group
 
@@ -32,21 +33,8 @@ _COLUMNS = {
 _SCORED = ("cosent", "cosine")
 
 
-class Options(BaseModel):
-    """``--head.*`` of sentence embeddings."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    loss: Literal["contrastive", "cosent", "cosine", "triplet", "simcse"] = Field(
-        "contrastive", description="contrastive and triplet: pairs; cosent and cosine: scored pairs; simcse: texts"
-    )
-    pooling: Literal["mean", "cls"] = Field("mean", description="mean over the tokens, or the first token's vector")
-    temperature: float = Field(0.05, gt=0, description="divides the cosines in contrastive, cosent and simcse")
-    margin: float = Field(0.3, gt=0, le=2, description="of the triplet loss, in cosine")
-
-
 @keras.saving.register_keras_serializable(package="bert_tf")
-class SentenceEncoder(TextTask):
+class SentenceEncoder(EmbeddingSchema, TextTask):
     """A backbone whose token vectors are pooled to one vector of length 1 (Reimers & Gurevych 2019, section 3).
 
     Inputs ``(batch, seq_len)`` give vectors ``(batch, dim)``; inputs ``(batch, texts, seq_len)``, as in training, give
@@ -71,15 +59,8 @@ class SentenceEncoder(TextTask):
     ```
     """
 
-    Options = Options
-    text_columns: ClassVar[tuple[str, ...]] = ("text", "text_pair", "negative")
-    training_only: ClassVar[tuple[str, ...]] = ("negative",)
-    target_columns: ClassVar[tuple[str, ...]] = ()
-    source_columns: ClassVar[tuple[str, ...]] = ("label",)
-    class_column: ClassVar[str | None] = None
     best_metric: ClassVar[tuple[str, bool]] = ("score", True)
     target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None, 3], tf.float32)
-    works_untrained: ClassVar[bool] = True
 
     def __init__(
         self,

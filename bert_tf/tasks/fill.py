@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras_hub.src.utils.preset_utils import PREPROCESSOR_CONFIG_FILE, TASK_CONFIG_FILE, check_file_exists, load_json
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from bert_tf.backbones.bert_weights import MASKED_TOKEN_HEAD, assign
 from bert_tf.backbones.loading import LoadedBackbone, load_backbone
@@ -17,23 +17,14 @@ from bert_tf.backbones.masked_token_head import build_masked_token_head, masked_
 from bert_tf.backbones.shipped_presets import shipped_preset
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
+from bert_tf.tasks.schemas.fill import MASK, FillSchema
 from bert_tf.tasks.task import TextTask
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor
 
-MASK = "[MASK]"
-
-
-class Options(BaseModel):
-    """``--head.*`` of masked-token filling."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    top_k: int = Field(5, ge=1, description="candidates for each mask")
-
 
 @keras.saving.register_keras_serializable(package="bert_tf")
-class MaskedTokenFiller(TextTask):
+class MaskedTokenFiller(FillSchema, TextTask):
     """A backbone with the masked-token head that it was pre-trained with (Devlin et al. 2018, section 3.1).
 
     Inputs are those of the backbone and ``mask_positions`` ``(batch, masks)`` int32, the output is logits
@@ -52,15 +43,9 @@ class MaskedTokenFiller(TextTask):
     ```
     """
 
-    Options = Options
-    text_columns: ClassVar[tuple[str, ...]] = ("text",)
-    target_columns: ClassVar[tuple[str, ...]] = ("label",)
-    class_column: ClassVar[str | None] = None
     best_metric: ClassVar[tuple[str, bool]] = ("accuracy", True)
     target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None], tf.string)
     windowed: ClassVar[bool] = True  # the answers hold the text itself, so inference begins with it
-    keeps_text: ClassVar[bool] = True
-    works_untrained: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -122,13 +107,6 @@ class MaskedTokenFiller(TextTask):
         known = pretrained["config"].get("sequence_length") if pretrained else None
         loaded = load_backbone(preset, dtype=kwargs.get("dtype"))
         return cls.create(loaded, sequence_length=kwargs.pop("sequence_length", known or 256), **kwargs)
-
-    @classmethod
-    def prepare(cls, row: Row) -> Row:
-        text, label = row.values.get("text"), row.values.get("label")
-        if isinstance(text, str) and MASK not in text:
-            raise UserError(f"{row.where()}: the text has no {MASK} to fill: {text[:60]!r}.")
-        return row._replace(values={**row.values, "label": " ".join(label)}) if isinstance(label, list) else row
 
     @classmethod
     def learn_from(

@@ -9,37 +9,22 @@ from typing import Any, ClassVar, Literal
 import keras
 import numpy as np
 import tensorflow as tf
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from bert_tf.data.labels import counts_of, label_names, label_text, short_list
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
 from bert_tf.evaluation.multi_label_metrics import multi_label_metrics
 from bert_tf.evaluation.thresholds import best_f1_threshold
-from bert_tf.layers.pooling import Pooling, pool
+from bert_tf.layers.pooling import pool
+from bert_tf.layers.pooling_kinds import Pooling
 from bert_tf.losses.cross_entropy import balanced_weights, sigmoid_cross_entropy
+from bert_tf.tasks.schemas.multi_label import MultiLabelSchema
 from bert_tf.tasks.task import TextTask
 
 
-class Options(BaseModel):
-    """``--head.*`` of multi-label classification."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    separator: str = Field(",", min_length=1, description="parts the labels where a record has them as one string")
-    thresholds: Literal["fixed", "global", "per_label"] = Field(
-        "global", description="0.5, or tuned on the validation data for best F1: one for all labels, or one for each"
-    )
-    pooling: Pooling = Field("cls", description="what the last layer reads: cls, mean, mean_max, attention or last4")
-    dropout: float = Field(0.1, ge=0, lt=1, description="dropout before the last layer")
-    focal_gamma: float = Field(0.0, ge=0, description="focal loss: 2 is usual, 0 is cross-entropy")
-    class_weights: Literal["none", "balanced"] = Field(
-        "none", description="balanced: of each label, the texts that have it count as much as those that do not"
-    )
-
-
 @keras.saving.register_keras_serializable(package="bert_tf")
-class MultiLabelClassifier(TextTask):
+class MultiLabelClassifier(MultiLabelSchema, TextTask):
     """A backbone, dropout, and a dense layer whose logits are each a yes-or-no question.
 
     Args:
@@ -50,7 +35,7 @@ class MultiLabelClassifier(TextTask):
         separator: parts the labels of a record that has them as one string.
         thresholds: which thresholds :meth:`tune` chooses.
         threshold_values: the probability from which on each label is answered; default 0.5.
-        pooling: which vector stands for the text, see :data:`bert_tf.layers.pooling.Pooling`.
+        pooling: which vector stands for the text, see :data:`bert_tf.layers.pooling_kinds.Pooling`.
         dropout: share of the pooled features dropped in training.
         focal_gamma: see :func:`bert_tf.losses.cross_entropy.sigmoid_cross_entropy`.
         class_weights: for each label the factors where it is wrong and where it is right, or ``none``.
@@ -59,7 +44,6 @@ class MultiLabelClassifier(TextTask):
             half.
     """
 
-    Options = Options
     best_metric: ClassVar[tuple[str, bool]] = ("micro_f1", True)
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "hamming_loss"})
     target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None, None], tf.float32)
@@ -136,15 +120,6 @@ class MultiLabelClassifier(TextTask):
             "class_weights": "none" if self.class_weights is None else [list(pair) for pair in self.class_weights],
             "label_shares": self.label_shares,
         }
-
-    @classmethod
-    def prepare(cls, row: Row) -> Row:
-        label = row.values.get("label")
-        if isinstance(label, np.ndarray | tuple):
-            label = list(label)
-        elif isinstance(label, str) and not label.strip():
-            label = []  # the empty set, where an empty label would be a mistake
-        return row._replace(values={**row.values, "label": label}) if "label" in row.values else row
 
     @classmethod
     def learn_from(

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import keras
 import numpy as np
 import tensorflow as tf
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
-from bert_tf.data.records import Records, Row, is_missing, text_of
+from bert_tf.data.records import Records, Row, is_missing
 from bert_tf.errors import UserError
 from bert_tf.layers.pooling import pool
 from bert_tf.layers.windows import fold, unfold
+from bert_tf.tasks.schemas.multiple_choice import MultipleChoiceSchema
 from bert_tf.tasks.task import TextTask
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor, group
 
 _NO_CHOICE = -1e9
-_NUMBERED = re.compile(r"(?:choice|ending|option)_?(\d+)")
-
-
-class Options(BaseModel):
-    """``--head.*`` of multiple choice."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    dropout: float = Field(0.1, ge=0, lt=1, description="dropout before the last layer")
-    pooling: Literal["cls", "mean", "attention"] = Field("cls", description="how the tokens become one vector")
 
 
 @keras.saving.register_keras_serializable(package="bert_tf")
-class ChoiceScorer(TextTask):
+class ChoiceScorer(MultipleChoiceSchema, TextTask):
     """A backbone that reads the text beside each choice, and a dense layer with one logit; a softmax over the choices.
 
     A choice is read as ``[CLS] text [SEP] question choice [SEP]`` (Devlin et al. 2018, section 4.4, where there is no
@@ -53,12 +43,6 @@ class ChoiceScorer(TextTask):
     ```
     """
 
-    Options = Options
-    text_columns: ClassVar[tuple[str, ...]] = ("text", "question")
-    list_columns: ClassVar[tuple[str, ...]] = ("choices",)
-    target_columns: ClassVar[tuple[str, ...]] = ("label",)
-    source_columns: ClassVar[tuple[str, ...]] = ("choices",)
-    class_column: ClassVar[str | None] = None
     best_metric: ClassVar[tuple[str, bool]] = ("accuracy", True)
 
     def __init__(
@@ -103,30 +87,6 @@ class ChoiceScorer(TextTask):
         logits = unfold(super().call(folded, training=training), inputs["padding_mask"])[..., 0]
         is_choice = tf.reduce_any(inputs["padding_mask"] > 0, -1)
         return tf.where(is_choice, tf.cast(logits, tf.float32), _NO_CHOICE)
-
-    @classmethod
-    def prepare(cls, row: Row) -> Row:
-        """Gathers ``ending0``, ``ending1``, … (or ``choice…``, ``option…``) into ``choices``, and checks these."""
-        values = dict(row.values)
-        if "choices" not in values:
-            numbered = {int(found[1]): name for name in values if (found := _NUMBERED.fullmatch(name))}
-            if numbered:
-                texts = [text_of(row, numbered[number]) for number in sorted(numbered)]
-                while texts and not texts[-1].strip():  # a table has as many columns as its longest question
-                    texts.pop()
-                values["choices"] = texts
-        choices = values.get("choices")
-        if choices is None:
-            raise UserError(
-                f"{row.where()}: there are no choices. Give a list in a column 'choices' (JSONL), or columns ending0, "
-                "ending1, … (CSV)."
-            )
-        if not isinstance(choices, list) or not all(isinstance(choice, str | int | float) for choice in choices):
-            raise UserError(f"{row.where()}: the column 'choices' must hold a list of texts, not {choices!r:.60}.")
-        if len(choices) < 2:
-            raise UserError(f"{row.where()}: there is {len(choices)} choice; two at least are needed.")
-        values["choices"] = [str(choice) for choice in choices]
-        return row._replace(values=values)
 
     @classmethod
     def learn_from(

@@ -9,23 +9,16 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 import tensorflow as tf
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from bert_tf.data.labels import number_of
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
 from bert_tf.evaluation.ordinal_metrics import ordinal_metrics
-from bert_tf.layers.pooling import Pooling, pool
+from bert_tf.layers.pooling import pool
+from bert_tf.layers.pooling_kinds import Pooling
+from bert_tf.tasks.schemas.ordinal import OrdinalSchema
 from bert_tf.tasks.single_label import SingleLabelTask
-
-
-class Options(BaseModel):
-    """``--head.*`` of ordinal classification."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    pooling: Pooling = Field("cls", description="what the last layer reads: cls, mean, mean_max, attention or last4")
-    dropout: float = Field(0.1, ge=0, lt=1, description="dropout before the last layer")
 
 
 @keras.saving.register_keras_serializable(package="bert_tf")
@@ -58,7 +51,7 @@ class RankBiases(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="bert_tf")
-class OrdinalClassifier(SingleLabelTask):
+class OrdinalClassifier(OrdinalSchema, SingleLabelTask):
     """CORAL (Cao, Mirjalili and Raschka 2020): for each rank but the last, whether the truth lies beyond it.
 
     All those questions share one weight vector and differ in their bias, so that their answers never contradict each
@@ -70,11 +63,10 @@ class OrdinalClassifier(SingleLabelTask):
         labels: label names from the lowest rank to the highest.
         rank_biases: log-odds that the truth lies beyond each rank but the last, before training; default evenly apart.
         pair: whether the model reads ``text_pair`` beside ``text``.
-        pooling: which vector stands for the text, see :data:`bert_tf.layers.pooling.Pooling`.
+        pooling: which vector stands for the text, see :data:`bert_tf.layers.pooling_kinds.Pooling`.
         dropout: share of the pooled features dropped in training.
     """
 
-    Options = Options
     best_metric: ClassVar[tuple[str, bool]] = ("quadratic_kappa", True)
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "mae"})
 

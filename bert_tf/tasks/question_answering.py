@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 import tensorflow as tf
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from bert_tf.backbones.loading import LoadedBackbone
-from bert_tf.data.answer_spans import NO_ANSWER, NOT_FOUND, find_answer, read_answers
+from bert_tf.data.answer_spans import NO_ANSWER, NOT_FOUND, find_answer
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
 from bert_tf.evaluation.best_spans import IMPOSSIBLE, best_spans_of_records, best_spans_of_windows
 from bert_tf.evaluation.question_answering_metrics import answer_metrics, answer_scores, best_threshold
 from bert_tf.layers.pooling import token_vectors
+from bert_tf.tasks.schemas.question_answering import QuestionAnsweringSchema
 from bert_tf.tasks.task import TextTask
 from bert_tf.tokenization.offsets import tokenize_with_offsets
 from bert_tf.tokenization.question_preprocessor import QuestionPreprocessor, QuestionWindows
@@ -28,22 +29,8 @@ WINDOWS_AT_ONCE = 64
 """Windows that go through the model together, so that memory does not grow with a context."""
 
 
-class Options(BaseModel):
-    """``--head.*`` of question answering."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    doc_stride: int = Field(128, ge=1, description="context tokens from the start of a window to that of the next")
-    max_query_length: int = Field(64, ge=1, description="tokens of a question that are read")
-    max_answer_length: int = Field(30, ge=1, description="tokens of the longest answer")
-    n_best: int = Field(5, ge=1, le=50, description="answers given for a question, best first")
-    metric: Literal["auto", "squad", "cmrc"] = Field(
-        "auto", description="exact match and F1 as SQuAD or as CMRC 2018 counts them (auto: cmrc for Chinese answers)"
-    )
-
-
 @keras.saving.register_keras_serializable(package="bert_tf")
-class QuestionAnswerer(TextTask):
+class QuestionAnswerer(QuestionAnsweringSchema, TextTask):
     """A backbone and a dense layer with two logits a token, that it starts the answer and that it ends it.
 
     A context that is too long is read in overlapping windows. A window without the answer learns to point at
@@ -63,15 +50,9 @@ class QuestionAnswerer(TextTask):
         Devlin et al. 2018, sections 4.2 and 4.3.
     """
 
-    Options = Options
-    text_columns: ClassVar[tuple[str, ...]] = ("question", "context")
-    target_columns: ClassVar[tuple[str, ...]] = ("answers",)
-    source_columns: ClassVar[tuple[str, ...]] = ("id", "answer", "answer_start", "is_impossible")
-    class_column: ClassVar[str | None] = None
     best_metric: ClassVar[tuple[str, bool]] = ("f1", True)
     target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None, 2], tf.int32)
     windowed: ClassVar[bool] = True
-    keeps_text: ClassVar[bool] = True
     pair = True
 
     def __init__(
@@ -139,12 +120,6 @@ class QuestionAnswerer(TextTask):
         return cls(backbone=loaded.backbone, preprocessor=preprocessor, dtype=dtype, **options)
 
     # === Records ===
-
-    @classmethod
-    def prepare(cls, row: Row) -> Row:
-        """Brings the answers, however they are written, into ``answers``: a list of text and ``answer_start``."""
-        answers = read_answers(row)
-        return row if answers is None else row._replace(values={**row.values, "answers": answers})
 
     @classmethod
     def learn_from(

@@ -9,37 +9,20 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 import tensorflow as tf
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel
 
 from bert_tf.data.labels import label_of, number_of
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
 from bert_tf.evaluation.regression_metrics import regression_metrics
-from bert_tf.layers.pooling import Pooling, pool
+from bert_tf.layers.pooling import pool
+from bert_tf.layers.pooling_kinds import Pooling
+from bert_tf.tasks.schemas.regression import RegressionSchema
 from bert_tf.tasks.task import TextTask
 
 
-class Options(BaseModel):
-    """``--head.*`` of regression."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    bounds: list[float] | None = Field(
-        None, description="lowest and highest answer, such as 0 5 (default: none, any number may be answered)"
-    )
-    pooling: Pooling = Field("cls", description="what the last layer reads: cls, mean, mean_max, attention or last4")
-    dropout: float = Field(0.1, ge=0, lt=1, description="dropout before the last layer")
-
-    @field_validator("bounds")
-    @classmethod
-    def _two_in_order(cls, bounds: list[float] | None) -> list[float] | None:
-        if bounds is not None and (len(bounds) != 2 or not all(map(math.isfinite, bounds)) or bounds[0] >= bounds[1]):
-            raise ValueError("give the lowest and the highest answer, such as 0 5")
-        return bounds
-
-
 @keras.saving.register_keras_serializable(package="bert_tf")
-class TextRegressor(TextTask):
+class TextRegressor(RegressionSchema, TextTask):
     """A backbone, dropout, and a dense layer with one output (STS-B in Devlin et al. 2018, section 4.1).
 
     Without bounds the output is the number in units of the training targets' standard deviation, trained with the
@@ -53,12 +36,10 @@ class TextRegressor(TextTask):
         bounds: lowest and highest answer.
         mean: mean of the training targets, for models without bounds.
         standard_deviation: theirs too.
-        pooling: which vector stands for the text, see :data:`bert_tf.layers.pooling.Pooling`.
+        pooling: which vector stands for the text, see :data:`bert_tf.layers.pooling_kinds.Pooling`.
         dropout: share of the pooled features dropped in training.
     """
 
-    Options = Options
-    class_column: ClassVar[str | None] = None
     best_metric: ClassVar[tuple[str, bool]] = ("pearson_spearman", True)
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"mse", "mae"})
     target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None], tf.float32)

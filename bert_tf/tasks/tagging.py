@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 import tensorflow as tf
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from bert_tf.backbones.loading import LoadedBackbone
 from bert_tf.data.records import Records, Row
-from bert_tf.data.span_records import joined, overlapping, spans_in, with_spans
+from bert_tf.data.span_records import joined, overlapping, spans_in
 from bert_tf.data.tag_schemes import Scheme, SchemeFinder, Span, mistake
 from bert_tf.data.tag_shares import TagCounter
 from bert_tf.errors import UserError
@@ -21,37 +21,15 @@ from bert_tf.layers.crf import ConditionalRandomField, log_likelihood
 from bert_tf.layers.entity_decoding import decode_spans, decode_tags
 from bert_tf.layers.pooling import token_vectors
 from bert_tf.layers.span_pointer import SpanPointer, multilabel_loss, no_span_yet
+from bert_tf.tasks.schemas.tagging import Decoder, LabelPieces, TaggingSchema
 from bert_tf.tasks.task import TextTask
 from bert_tf.tokenization.offsets import check_offsets
 from bert_tf.tokenization.pieces import Pieces, cut_pieces, iob2_tags, on_units, spans_by_window
 from bert_tf.tokenization.words import WordLimits
 
-Decoder = Literal["softmax", "crf", "span"]
-LabelPieces = Literal["first", "all"]
-
-
-class Options(BaseModel):
-    """``--head.*`` of tagging."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    decoder: Decoder = Field(
-        "softmax", description="softmax, crf, or span, which finds nested and overlapping entities"
-    )
-    label_pieces: LabelPieces = Field("first", description="of a word's pieces, the first decides or each is labelled")
-    words: Literal["auto", "spaces", "punctuation"] = Field(
-        "auto", description="what parts words; auto: spaces where the data has tokens, else punctuation too"
-    )
-    scheme: Literal["auto", "iob1", "iob2", "bioes"] = Field(
-        "auto", description="of tags; a tag that does not fit is an error (iob1: every sequence fits)"
-    )
-    overlap: int = Field(64, ge=0, description="pieces that two windows of a text longer than the model share")
-    head_size: int = Field(64, ge=2, multiple_of=2, description="span: size of the vectors whose product is taken")
-    dropout: float = Field(0.1, ge=0, lt=1, description="dropout before the last layer")
-
 
 @keras.saving.register_keras_serializable(package="bert_tf")
-class SequenceTagger(TextTask):
+class SequenceTagger(TaggingSchema, TextTask):
     """A backbone and a head that finds spans with labels: a tag for each piece (Devlin et al. 2018, section 5.3), tags
     joined by a conditional random field, or a score for each span.
 
@@ -80,15 +58,9 @@ class SequenceTagger(TextTask):
     ```
     """
 
-    Options = Options
-    text_columns = ("text",)
-    target_columns = ("spans",)
-    source_columns = ("tokens", "tags", "label")
-    class_column = None
     best_metric = ("f1", True)
     target_signature: ClassVar[tf.TypeSpec] = tf.RaggedTensorSpec([None, None, 3], tf.int32, 1)
     windowed = True
-    keeps_text = True
 
     def __init__(
         self,
@@ -161,10 +133,6 @@ class SequenceTagger(TextTask):
     ) -> TextTask:
         check_offsets(loaded.tokenizer)
         return super().create(loaded, sequence_length=sequence_length, dtype=dtype, **options)
-
-    @classmethod
-    def prepare(cls, row: Row) -> Row:
-        return with_spans(row)
 
     @classmethod
     def learn_from(

@@ -17,45 +17,29 @@ from pydantic import BaseModel
 from bert_tf.backbones.loading import LoadedBackbone, load_backbone
 from bert_tf.backbones.shipped_presets import shipped_preset
 from bert_tf.data.records import Records, Row
+from bert_tf.data.schema import TaskSchema
 from bert_tf.errors import UserError
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor
 
 
-class TextTask(keras_hub.models.Task):
+class TextTask(TaskSchema, keras_hub.models.Task):
     """A KerasHub ``Task`` that also knows its data, its loss, its metrics and its answers.
 
     The numbers a model gives become a person's answer in :meth:`finish`, which is a graph: prediction in Python and
-    the exported SavedModel run the same one. A subclass sets the class attributes and fills in the methods.
+    the exported SavedModel run the same one. A subclass takes its schema from
+    ``bert_tf/tasks/schemas``, sets the class attributes and fills in the methods.
 
     Attributes:
-        Options: pydantic model of the ``--head.*`` options; its fields are keyword arguments of the constructor.
-        text_columns: record columns that hold text, the first one required.
-        training_only: those of them that validation and test data need not have.
-        list_columns: record columns that hold a list of texts.
-        target_columns: record columns that hold what is to be learned; absent when predicting.
-        source_columns: further columns that :meth:`prepare` reads; ``--data.columns.NAME`` may rename them.
-        class_column: the column by which splits are stratified and conflicting labels found; ``None`` without classes.
         best_metric: the metric that chooses the best epoch, and whether more is better.
         lower_is_better: of the other metrics, those of which less is better.
         target_signature: type of a batch of targets, its first dimension the batch.
         windowed: one record becomes any number of rows of features, as where long texts are cut into windows.
-        keeps_text: the answers point into the text, so cleaning drops rows but never changes a text.
-        works_untrained: a backbone answers without training, so commands take ``--backbone`` instead of ``--run``.
     """
 
-    Options: ClassVar[type[BaseModel]]
-    text_columns: ClassVar[tuple[str, ...]] = ("text", "text_pair")
-    training_only: ClassVar[tuple[str, ...]] = ()
-    list_columns: ClassVar[tuple[str, ...]] = ()
-    target_columns: ClassVar[tuple[str, ...]] = ("label",)
-    source_columns: ClassVar[tuple[str, ...]] = ()
-    class_column: ClassVar[str | None] = "label"
     best_metric: ClassVar[tuple[str, bool]]
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss"})
     target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None], tf.int32)
     windowed: ClassVar[bool] = False
-    keeps_text: ClassVar[bool] = False
-    works_untrained: ClassVar[bool] = False
 
     pair: bool
 
@@ -106,15 +90,6 @@ class TextTask(keras_hub.models.Task):
     def _not_of_the_head(self) -> list[Any]:
         optimizer = getattr(self, "optimizer", None)
         return [*self.backbone._flatten_layers(), *([] if optimizer is None else [optimizer])]
-
-    @classmethod
-    def prepare(cls, row: Row) -> Row:
-        """Puts a record as its source gave it into the columns of this task; most tasks have nothing to do.
-
-        Raises:
-            UserError: the record does not fit the task.
-        """
-        return row
 
     @classmethod
     def learn_from(

@@ -7,13 +7,13 @@ import math
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import keras
 import keras_hub
 import numpy as np
 import tensorflow as tf
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from bert_tf.backbones.dropout import set_dropout
 from bert_tf.backbones.loading import LoadedBackbone
@@ -23,6 +23,7 @@ from bert_tf.errors import UserError
 from bert_tf.evaluation.translation_metrics import translation_metrics
 from bert_tf.layers.decoder import TextDecoder
 from bert_tf.layers.pooling import token_vectors
+from bert_tf.tasks.schemas.translation import Options, TranslationSchema
 from bert_tf.tasks.task import TextTask
 from bert_tf.tokenization import target_tokenizer
 from bert_tf.tokenization.target_tokenizer import TargetTokenizer, learn_target_vocabulary
@@ -30,30 +31,8 @@ from bert_tf.tokenization.target_tokenizer import TargetTokenizer, learn_target_
 logger = logging.getLogger("bert_tf")
 
 
-class Options(BaseModel):
-    """``--head.*`` of translation."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    decoder_layers: int | None = Field(None, ge=1, description="layers of the decoder (default: the encoder's)")
-    decoder_hidden_dim: int | None = Field(None, ge=8, description="width of the decoder (default: the encoder's)")
-    decoder_heads: int | None = Field(None, ge=1, description="attention heads of the decoder (default: the encoder's)")
-    dropout: float = Field(0.1, ge=0, lt=1, description="dropout in the decoder")
-    freeze_encoder: bool = Field(False, description="train the decoder alone")
-    initialise_decoder: bool = Field(False, description="begin with the encoder's weights in the decoder (BERT2BERT)")
-    vocabulary_size: int = Field(8000, ge=100, description="target vocabulary, learned from the training translations")
-    lowercase_targets: bool = Field(False, description="write lower-case only")
-    label_smoothing: float = Field(0.1, ge=0, lt=1, description="share of the target that is spread over all tokens")
-    max_target_length: int = Field(128, ge=2, description="longest translation in tokens")
-    beam_size: int = Field(4, ge=1, description="beams of the search (1: greedy)")
-    length_penalty: float = Field(0.6, ge=0, description="how much longer translations are favoured (0: not at all)")
-    bleu_tokenize: Literal["auto", "13a", "intl", "zh", "char", "none"] = Field(
-        "auto", description="sacrebleu's tokeniser for BLEU (auto: by the script of the references)"
-    )
-
-
 @keras.saving.register_keras_serializable(package="bert_tf")
-class Translator(TextTask):
+class Translator(TranslationSchema, TextTask):
     """A backbone whose output a Transformer decoder attends to (Vaswani et al. 2017; Rothe et al. 2020).
 
     In training the decoder sees the translation so far, as ``decoder_token_ids``; in use it writes it itself, by greedy
@@ -69,10 +48,6 @@ class Translator(TextTask):
         Label smoothing: Szegedy et al. 2016. Length penalty: Wu et al. 2016.
     """
 
-    Options = Options
-    text_columns: ClassVar[tuple[str, ...]] = ("text",)
-    target_columns: ClassVar[tuple[str, ...]] = ("translation",)
-    class_column: ClassVar[str | None] = None
     best_metric = ("bleu", True)
     target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None], tf.string)
     pair = False

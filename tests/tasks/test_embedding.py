@@ -21,7 +21,8 @@ from bert_tf.evaluation.inference import answer_records, evaluate_records
 from bert_tf.exporting.saved_model import export_saved_model
 from bert_tf.predict import main as predict
 from bert_tf.search import main as search
-from bert_tf.tasks.embedding import Options, SentenceEncoder
+from bert_tf.tasks.embedding import SentenceEncoder
+from bert_tf.tasks.schemas.embedding import Options
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 from bert_tf.training.experiment import run_experiment
 from bert_tf.training.loop import train

@@ -23,7 +23,8 @@ from bert_tf.evaluation.inference import answer_records, build_predict, evaluate
 from bert_tf.evaluation.question_answering_metrics import squad_2_score
 from bert_tf.exporting.saved_model import export_saved_model
 from bert_tf.tasks import question_answering
-from bert_tf.tasks.question_answering import Options, QuestionAnswerer
+from bert_tf.tasks.question_answering import QuestionAnswerer
+from bert_tf.tasks.schemas.question_answering import Options
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 from bert_tf.tokenization.question_preprocessor import QuestionPreprocessor
 from bert_tf.training.experiment import run_experiment

@@ -19,7 +19,8 @@ from bert_tf.errors import UserError
 from bert_tf.evaluation.inference import answer_records, evaluate_records
 from bert_tf.exporting.saved_model import export_saved_model
 from bert_tf.layers.span_pointer import EXCLUDED, no_span_yet
-from bert_tf.tasks.tagging import Options, SequenceTagger
+from bert_tf.tasks.schemas.tagging import Options
+from bert_tf.tasks.tagging import SequenceTagger
 from bert_tf.training.loop import train
 from bert_tf.training.run_directory import RunDirectory
 

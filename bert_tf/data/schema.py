@@ -1,0 +1,44 @@
+"""What a task reads of a record."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import BaseModel
+
+from bert_tf.data.records import Row
+
+
+class TaskSchema:
+    """The columns and the options of a task, known without TensorFlow.
+
+    Attributes:
+        Options: pydantic model of the ``--head.*`` options; its fields are keyword arguments of the constructor.
+        text_columns: record columns that hold text, the first one required.
+        training_only: those of them that validation and test data need not have.
+        list_columns: record columns that hold a list of texts.
+        target_columns: record columns that hold what is to be learned; absent when predicting.
+        source_columns: further columns that :meth:`prepare` reads; ``--data.columns.NAME`` may rename them.
+        class_column: the column by which splits are stratified and conflicting labels found; ``None`` without classes.
+        keeps_text: the answers point into the text, so cleaning drops rows but never changes a text.
+        works_untrained: a backbone answers without training, so commands take ``--backbone`` instead of ``--run``.
+    """
+
+    Options: ClassVar[type[BaseModel]]
+    text_columns: ClassVar[tuple[str, ...]] = ("text", "text_pair")
+    training_only: ClassVar[tuple[str, ...]] = ()
+    list_columns: ClassVar[tuple[str, ...]] = ()
+    target_columns: ClassVar[tuple[str, ...]] = ("label",)
+    source_columns: ClassVar[tuple[str, ...]] = ()
+    class_column: ClassVar[str | None] = "label"
+    keeps_text: ClassVar[bool] = False
+    works_untrained: ClassVar[bool] = False
+
+    @classmethod
+    def prepare(cls, row: Row) -> Row:
+        """Puts a record as its source gave it into the columns of this task; most tasks have nothing to do.
+
+        Raises:
+            UserError: the record does not fit the task.
+        """
+        return row

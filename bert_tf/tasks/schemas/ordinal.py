@@ -1,0 +1,25 @@
+"""What ordinal classification reads, and its options."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from bert_tf.config import Section
+from bert_tf.data.schema import TaskSchema
+from bert_tf.layers.pooling_kinds import Pooling
+
+
+class Options(Section):
+    """``--head.*`` of ordinal classification."""
+
+    pooling: Pooling = Field("cls", description="what the last layer reads: cls, mean, mean_max, attention or last4")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout before the last layer")
+
+
+class OrdinalSchema(TaskSchema):
+    """Columns and options of ordinal classification."""
+
+    Options = Options
+
+
+SCHEMA = OrdinalSchema

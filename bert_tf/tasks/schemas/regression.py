@@ -1,0 +1,39 @@
+"""What regression reads, and its options."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from pydantic import Field, field_validator
+
+from bert_tf.config import Section
+from bert_tf.data.schema import TaskSchema
+from bert_tf.layers.pooling_kinds import Pooling
+
+
+class Options(Section):
+    """``--head.*`` of regression."""
+
+    bounds: list[float] | None = Field(
+        None, description="lowest and highest answer, such as 0 5 (default: none, any number may be answered)"
+    )
+    pooling: Pooling = Field("cls", description="what the last layer reads: cls, mean, mean_max, attention or last4")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout before the last layer")
+
+    @field_validator("bounds")
+    @classmethod
+    def _two_in_order(cls, bounds: list[float] | None) -> list[float] | None:
+        if bounds is not None and (len(bounds) != 2 or not all(map(math.isfinite, bounds)) or bounds[0] >= bounds[1]):
+            raise ValueError("give the lowest and the highest answer, such as 0 5")
+        return bounds
+
+
+class RegressionSchema(TaskSchema):
+    """Columns and options of regression."""
+
+    Options = Options
+    class_column: ClassVar[str | None] = None
+
+
+SCHEMA = RegressionSchema

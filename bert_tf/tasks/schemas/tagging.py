@@ -1,0 +1,51 @@
+"""What tagging reads, and its options."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from bert_tf.config import Section
+from bert_tf.data.records import Row
+from bert_tf.data.schema import TaskSchema
+from bert_tf.data.span_records import with_spans
+
+Decoder = Literal["softmax", "crf", "span"]
+LabelPieces = Literal["first", "all"]
+
+
+class Options(Section):
+    """``--head.*`` of tagging."""
+
+    decoder: Decoder = Field(
+        "softmax", description="softmax, crf, or span, which finds nested and overlapping entities"
+    )
+    label_pieces: LabelPieces = Field("first", description="of a word's pieces, the first decides or each is labelled")
+    words: Literal["auto", "spaces", "punctuation"] = Field(
+        "auto", description="what parts words; auto: spaces where the data has tokens, else punctuation too"
+    )
+    scheme: Literal["auto", "iob1", "iob2", "bioes"] = Field(
+        "auto", description="of tags; a tag that does not fit is an error (iob1: every sequence fits)"
+    )
+    overlap: int = Field(64, ge=0, description="pieces that two windows of a text longer than the model share")
+    head_size: int = Field(64, ge=2, multiple_of=2, description="span: size of the vectors whose product is taken")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout before the last layer")
+
+
+class TaggingSchema(TaskSchema):
+    """Columns and options of tagging."""
+
+    Options = Options
+    text_columns = ("text",)
+    target_columns = ("spans",)
+    source_columns = ("tokens", "tags", "label")
+    class_column = None
+    keeps_text = True
+
+    @classmethod
+    def prepare(cls, row: Row) -> Row:
+        return with_spans(row)
+
+
+SCHEMA = TaggingSchema
