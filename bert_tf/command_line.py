@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
 import sys
@@ -20,6 +21,7 @@ from bert_tf.errors import UserError
 logger = logging.getLogger("bert_tf")
 
 _NONE_WORDS = ("none", "null")
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -171,6 +173,15 @@ def run(main: Callable[[Sequence[str]], None]) -> NoReturn:
         sys.exit(130)
     except BrokenPipeError:
         # The reader of our stdout (`| head`) has gone: there is nobody left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        _drop_stdout()
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:
+            raise
+        print(f"error: {error.filename or 'the output'}: cannot be written ({error.strerror}).", file=sys.stderr)
+        _drop_stdout()  # what it still holds would be written, and fail, at the end of the process
+        sys.exit(2)
     sys.exit(0)
+
+
+def _drop_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

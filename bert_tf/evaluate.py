@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from bert_tf import command_line
-from bert_tf.atomic_file import open_atomically, write_atomically
+from bert_tf.atomic_file import OutputIfPossible, refuse_input_as_output, write_atomically
 from bert_tf.errors import UserError
 from bert_tf.model_flags import HeadFlags, add_model_flags, open_model, open_tasks
 
@@ -54,7 +53,9 @@ def main(argv: Sequence[str]) -> None:
 
     members = open_tasks(arguments)
     if not members:
-        _evaluate(open_model(arguments), arguments)
+        _, error = _evaluate(open_model(arguments), arguments)
+        if error:
+            raise error
         return
 
     from bert_tf.training.run_directory import RunDirectory
@@ -62,20 +63,35 @@ def main(argv: Sequence[str]) -> None:
     if arguments.data or command_line.config_values(arguments, Flags):
         raise UserError(f"--data is of one task: give --run {arguments.run}/tasks/NAME, one of {', '.join(members)}.")
     metrics = {}
+    errors = []
     for number, (name, run) in enumerate(members.items()):
         print(f"{chr(10) if number else ''}== {name} ==")
-        metrics[name] = _evaluate(run, arguments)
+        metrics[name], error = _evaluate(run, arguments)
+        errors += [error] if error else []
+    if errors:
+        raise errors[0]
     _write_json(RunDirectory(arguments.run).evaluation / "metrics.json", metrics)
 
 
-def _evaluate(run: RunDirectory | UntrainedModel, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Evaluates one model, prints its tables, and returns what its ``metrics.json`` holds."""
+def _evaluate(
+    run: RunDirectory | UntrainedModel, arguments: argparse.Namespace
+) -> tuple[dict[str, Any], UserError | None]:
+    """Evaluates one model and prints its tables.
+
+    Returns:
+        What its ``metrics.json`` holds, and why the files could not be written, if they could not.
+    """
+    from bert_tf.data.input_files import input_files
     from bert_tf.evaluation import report
     from bert_tf.evaluation.run_evaluation import evaluate_run
     from bert_tf.training.run_directory import RunDirectory
 
     folder = run.evaluation if isinstance(run, RunDirectory) else None
-    with open_atomically(folder / "predictions.jsonl") if folder else nullcontext() as predictions:
+    if folder:
+        read = input_files(arguments.data or [])
+        for file in folder.glob("*"):
+            refuse_input_as_output(file, read, "--run")
+    with OutputIfPossible(folder and folder / "predictions.jsonl") as predictions:
         scores = evaluate_run(
             run,
             data=arguments.data,
@@ -88,14 +104,19 @@ def _evaluate(run: RunDirectory | UntrainedModel, arguments: argparse.Namespace)
     result = scores.models["model"]
     baselines = {name: values for name, values in scores.models.items() if name != "model"}
     metrics = {"data": scores.data, **result, "baselines": baselines}
-    if folder:
-        for name, content in {"metrics.json": metrics, **scores.files}.items():
-            _write_json(folder / name, content)
     print(f"{scores.data}\n\n{report.metrics_table(scores.models)}")
     for part in (report.label_table(result), report.confusion_table(result)):
         if part:
             print(f"\n{part}")
-    return metrics
+    try:
+        if predictions.error:
+            raise predictions.error
+        if folder:
+            for name, content in {"metrics.json": metrics, **scores.files}.items():
+                _write_json(folder / name, content)
+    except UserError as error:
+        return metrics, UserError(f"{error} The metrics that were printed are complete.")
+    return metrics, None
 
 
 def _write_json(path: Path, content: Any) -> None:

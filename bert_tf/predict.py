@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from typing import TextIO
+from collections.abc import Sequence
+from contextlib import nullcontext
 
 from pydantic import Field
 
 from bert_tf import command_line
-from bert_tf.atomic_file import open_atomically
+from bert_tf.atomic_file import open_atomically, refuse_input_as_output
 from bert_tf.errors import UserError
 from bert_tf.model_flags import HeadFlags, add_model_flags, open_model
 
@@ -56,10 +55,13 @@ def main(argv: Sequence[str]) -> None:
 
     from tqdm import tqdm
 
+    from bert_tf.data.input_files import input_files
     from bert_tf.data.records import Records, Row
     from bert_tf.evaluation.inference import answer_records, prediction_line
     from bert_tf.evaluation.run_evaluation import open_evaluation_data
 
+    if arguments.output:
+        refuse_input_as_output(arguments.output, input_files(arguments.data or []))
     run = open_model(arguments)
     task = run.load_model()
     config = run.config()
@@ -81,21 +83,8 @@ def main(argv: Sequence[str]) -> None:
 
     answers = answer_records(task, records, batch_size=arguments.batch_size or config.training.evaluation_batch_size)
     bar = tqdm(answers, unit="record", disable=arguments.quiet or not sys.stderr.isatty() or not arguments.data)
-    with _writer(arguments.output) as output:
+    with open_atomically(arguments.output, "--output") if arguments.output else nullcontext(sys.stdout) as output:
         output.writelines(prediction_line(row, answer) for row, answer in bar)
-
-
-@contextmanager
-def _writer(path: str | None) -> Iterator[TextIO]:
-    if path is None:
-        yield sys.stdout
-        return
-    with ExitStack() as stack:
-        try:
-            file = stack.enter_context(open_atomically(path))
-        except OSError as error:
-            raise UserError(f"--output {path}: cannot be written ({error.strerror}).") from None
-        yield file
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import Field
 
 from bert_tf import command_line
+from bert_tf.atomic_file import refuse_input_as_output
 from bert_tf.errors import UserError
 from bert_tf.model_flags import HeadFlags, add_model_flags, open_model
 
@@ -43,11 +44,14 @@ def main(argv: Sequence[str]) -> None:
     import numpy as np
     from tqdm import tqdm
 
+    from bert_tf.data.input_files import input_files
     from bert_tf.data.records import Records, Row
     from bert_tf.evaluation import semantic_search
     from bert_tf.evaluation.inference import build_predict
     from bert_tf.evaluation.run_evaluation import open_evaluation_data
 
+    if arguments.index:
+        refuse_input_as_output(arguments.index, input_files(arguments.data), "--index")
     run = open_model(arguments)
     config = run.config()
     if config.task != "embedding":

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from pydantic import BaseModel, Field
 
 from bert_tf import command_line
-from bert_tf.atomic_file import write_atomically
-from bert_tf.errors import UserError
+from bert_tf.atomic_file import refuse_input_as_output, write_atomically
 
 EXAMPLES = """\
   python -m bert_tf.vocab --data corpus/*.txt --size 21128 --output vocab.txt
@@ -49,11 +48,13 @@ def main(argv: Sequence[str]) -> None:
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
 
+    from bert_tf.data.input_files import input_files
     from bert_tf.data.sources import open_records
     from bert_tf.evaluation.report import table
     from bert_tf.tokenization.vocabulary import RESERVED_TOKENS, check_vocabulary, learn_vocabulary
     from bert_tf.tokenization.vocabulary_report import report_vocabulary
 
+    refuse_input_as_output(arguments.output, input_files([*arguments.data, *(arguments.held_out or [])]))
     columns = command_line.config_values(arguments, Flags).get("columns", {})
     lowercase = arguments.lowercase == "true"
 
@@ -72,10 +73,7 @@ def main(argv: Sequence[str]) -> None:
     )
     check_vocabulary(vocabulary, "--reserved_tokens")
     report = report_vocabulary(vocabulary, texts(arguments.held_out or arguments.data), lowercase=lowercase)
-    try:
-        write_atomically(arguments.output, "".join(f"{token}\n" for token in vocabulary))
-    except OSError as error:
-        raise UserError(f"--output {arguments.output}: cannot be written ({error.strerror}).") from None
+    write_atomically(arguments.output, "".join(f"{token}\n" for token in vocabulary), "--output")
     rows = [["", "value"]]
     for name, value in report.as_dict().items():
         rows.append([name.replace("_", " "), f"{value:,}" if isinstance(value, int) else f"{value:.4f}"])

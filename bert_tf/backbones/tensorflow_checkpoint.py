@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 from bert_tf.errors import UserError
+from bert_tf.plain_path import plain_path
 
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 """The tensor that checkpoints of ``tf.train.Checkpoint`` have and those of TF1's ``Saver`` have not."""
@@ -33,7 +35,10 @@ class TensorFlowCheckpoint(Mapping[str, np.ndarray]):
     def __init__(self, prefix: Path) -> None:
         self.prefix = prefix
         try:
-            self._reader = tf.train.load_checkpoint(str(prefix))
+            # Kept for as long as the reader is: it opens the data when a tensor is asked for.
+            self._path = ExitStack()
+            folder = self._path.enter_context(plain_path(prefix.parent))
+            self._reader = tf.train.load_checkpoint(str(folder / prefix.name))
             self.shapes: dict[str, list[int]] = self._reader.get_variable_to_shape_map()
         except _ERRORS as error:
             raise UserError(f"{prefix}.index: not a readable checkpoint ({_line(error)}).") from None

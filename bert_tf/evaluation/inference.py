@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from bert_tf.atomic_file import Writable
 from bert_tf.data.batching import InferenceWindows, concatenate
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
@@ -95,7 +96,7 @@ def answer_labelled(
     batch_size: int,
     on_unknown_label: str = "error",
     predict: Predict | None = None,
-    predictions: TextIO | None = None,
+    predictions: Writable | None = None,
 ) -> Answered:
     """Answers labelled records.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any
 
+from bert_tf.atomic_file import Writable
 from bert_tf.config import DataConfig
 from bert_tf.data.batching import LabelledRows
 from bert_tf.data.records import Records
@@ -41,7 +42,7 @@ def evaluate_run(
     batch_size: int | None = None,
     on_unknown_label: str | None = None,
     baselines: bool = False,
-    predictions: TextIO | None = None,
+    predictions: Writable | None = None,
 ) -> Scores:
     """Scores the best epoch of a run.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from bert_tf.atomic_file import open_bytes_atomically
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
 from bert_tf.evaluation.inference import Predict, answer_records
@@ -66,22 +66,13 @@ def write_index(vectors: Iterator[tuple[Row, np.ndarray]], count: int, path: str
     Raises:
         UserError: the file cannot be written.
     """
-    temporary = Path(f"{path}.tmp")
-    try:
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        place, file = 0, None
-        for _, block in _blocks(vectors):
-            if file is None:
-                file = np.lib.format.open_memmap(temporary, "w+", np.float32, (count, block.shape[1]))
-            file[place : place + len(block)] = block
-            place += len(block)
-        if file is not None:
-            file.flush()
-            os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"--index {path}: it cannot be written ({error.strerror}).") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    with open_bytes_atomically(path, "--index") as file:
+        for number, (_, block) in enumerate(_blocks(vectors)):
+            if number == 0:
+                shape = (count, block.shape[1])
+                header = {"descr": np.lib.format.dtype_to_descr(block.dtype), "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+            file.write(block.tobytes())
 
 
 def read_index(path: str | Path, records: Records, first: np.ndarray) -> Iterator[tuple[Row, np.ndarray]]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bert_tf.errors import UserError
+from bert_tf.plain_path import plain_path
 
 if TYPE_CHECKING:
     from bert_tf.tasks.task import TextTask
@@ -112,17 +113,17 @@ def _answer(saved_model: str, requests: str, answers: str) -> None:
     import tensorflow as tf
     import tensorflow_text  # noqa: F401  (registers its ops)
 
-    signatures = tf.saved_model.load(saved_model).signatures
     arrays: dict[str, Any] = {}
-    for signature, batches in json.loads(Path(requests).read_text()).items():
-        for index, batch in enumerate(batches):
-            found = signatures[signature](**{key: tf.constant(texts) for key, texts in batch.items()})
-            for name, value in found.items():
-                array = value.numpy()
-                is_text = array.dtype == object
-                arrays[f"{signature}/{index}/{name}"] = (
-                    np.char.decode(array.astype(bytes), "utf-8") if is_text else array
-                )
+    with plain_path(saved_model) as path:
+        signatures = tf.saved_model.load(str(path)).signatures
+        for signature, batches in json.loads(Path(requests).read_text()).items():
+            for index, batch in enumerate(batches):
+                found = signatures[signature](**{key: tf.constant(texts) for key, texts in batch.items()})
+                for name, value in found.items():
+                    array = value.numpy()
+                    if array.dtype == object:
+                        array = np.char.decode(array.astype(bytes), "utf-8")
+                    arrays[f"{signature}/{index}/{name}"] = array
     np.savez(answers, **arrays)
 
 

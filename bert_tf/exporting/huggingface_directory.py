@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +13,7 @@ import keras_hub
 import numpy as np
 from safetensors.numpy import save_file
 
+from bert_tf.atomic_file import staged_folder, write_errors
 from bert_tf.backbones.bert_weights import MASKED_TOKEN_HEAD, PAIR_HEAD, encoder_variables, torch_tensors
 from bert_tf.backbones.loading import LoadedBackbone
 from bert_tf.errors import UserError
@@ -84,21 +83,8 @@ def export_huggingface_directory(model: HuggingFaceModel, output: str | Path) ->
     """
     output = Path(output)
     _check(model.backbone)
-    if output.exists():
-        raise UserError(f"--output {output}: it exists already, and is never overwritten.")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
-    except OSError as error:
-        raise UserError(f"--output {output}: cannot be written ({error.strerror}).") from None
-    try:
+    with staged_folder(output) as staging, write_errors(f"--output {output}"):
         _write(model, staging)
-        staging.chmod(0o755)
-        staging.rename(output)
-    except OSError as error:
-        raise UserError(f"--output {output}: cannot be written ({error.strerror}).") from None
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return output
 
 

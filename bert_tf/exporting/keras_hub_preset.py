@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from bert_tf.atomic_file import staged_folder, write_errors
 from bert_tf.errors import UserError
 
 
@@ -27,18 +27,10 @@ def export_preset(model: str | Path, output: str | Path, dtype: str = "float32")
         UserError: ``output`` exists, the disk is full, or a weight is too large for float16.
     """
     output = Path(output)
-    if output.exists():
-        raise UserError(f"--output {output}: it exists already. Choose another directory, or remove it.")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as folder:
-            new = Path(folder) / output.name
-            shutil.copytree(model, new)
-            for weights in new.glob("*.weights.h5"):
-                _rewrite(weights, np.dtype(dtype))
-            new.rename(output)
-    except OSError as error:
-        raise UserError(f"--output {output}: cannot be written ({error.strerror or error}).") from None
+    with staged_folder(output) as new, write_errors(f"--output {output}"):
+        shutil.copytree(model, new, dirs_exist_ok=True)
+        for weights in new.glob("*.weights.h5"):
+            _rewrite(weights, np.dtype(dtype))
     return output
 
 

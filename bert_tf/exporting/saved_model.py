@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,9 +10,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from bert_tf.atomic_file import staged_folder, write_errors
 from bert_tf.errors import UserError
 from bert_tf.exporting.check import check_ops, check_signatures
 from bert_tf.exporting.warmup import write_warmup_requests
+from bert_tf.plain_path import is_plain
 from bert_tf.tasks.task import TextTask
 
 logger = logging.getLogger("bert_tf")
@@ -108,28 +109,22 @@ def _publish(
     if target.exists():
         raise UserError(f"--version {version}: {target} exists already; versions are never overwritten.")
     checks = {signature: (task, _check_batches(task, texts)) for signature, (task, texts) in tasks.items()}
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{version}.", dir=output))
-    except OSError as error:
-        raise UserError(f"--output {output}: cannot be written ({error.strerror}).") from None
-    try:
+    if not is_plain(output):
+        logger.warning("TensorFlow Serving reads %s as a pattern: copy the version to be served", output)
+    with staged_folder(target) as staging:
         logger.info("writing version %d", version)
-        _write([task for task, _ in tasks.values()], signatures, labels, staging)
-        # Batches of the sizes that a server forms, so that its first requests find their shapes already traced.
-        warmup = [
-            (signature, {name: values[:size] for name, values in checks[signature][1][0].items()})
-            for signature, (_, texts) in tasks.items()
-            for size in (1, len(texts) or 1)
-        ]
-        write_warmup_requests(staging, output.name, warmup)
+        with write_errors(f"--output {output}"):
+            _write([task for task, _ in tasks.values()], signatures, labels, staging)
+            # Batches of the sizes that a server forms, so that its first requests find their shapes already traced.
+            warmup = [
+                (signature, {name: values[:size] for name, values in checks[signature][1][0].items()})
+                for signature, (_, texts) in tasks.items()
+                for size in (1, len(texts) or 1)
+            ]
+            write_warmup_requests(staging, output.name, warmup)
         logger.info("checking it in a fresh process")
         check_ops(staging)
         difference = check_signatures(checks, staging)
-        staging.chmod(0o755)
-        staging.rename(target)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return target, difference
 
 

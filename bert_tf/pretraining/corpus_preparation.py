@@ -12,6 +12,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from bert_tf.atomic_file import temporary_name, write_errors
 from bert_tf.backbones.sources.scratch import read_vocabulary
 from bert_tf.data.files import is_remote
 from bert_tf.errors import UserError
@@ -51,23 +52,22 @@ def prepare_corpus(config: PreparationConfig, beam_flags: Sequence[str] = ()) ->
     if tf.io.gfile.exists(output):
         raise UserError(f"--output {output}: this is there already. Choose another folder, or remove it.")
     started = time.monotonic()
-    temporary = f"{output}.tmp"
+    parent, last = os.path.split(output)
+    temporary = os.path.join(parent, temporary_name(Path(last)).name)  # nobody's folder, so that it can be removed
     try:
-        _remove(temporary)
-        for name in {"", *(part.name for part in all_parts(config) if config.format == "examples")}:
-            tf.io.gfile.makedirs(os.path.join(temporary, name))
-        if config.runner == "local":
-            with tempfile.TemporaryDirectory(dir=None if is_remote(output) else temporary) as scratch:
-                counts = prepare_locally(config, vocabulary, temporary, scratch)
-        else:
-            counts = _prepare_with_beam(config, vocabulary, temporary, beam_flags)
-        counts["texts_to_exclude"] = texts_to_exclude
-        corpus = describe(config, counts, vocabulary)
-        _check_not_empty(config, corpus)
-        write_descriptions(temporary, corpus, vocabulary)
-        tf.io.gfile.rename(temporary, output)
-    except (OSError, tf.errors.OpError) as error:
-        raise UserError(f"--output {output}: cannot be written ({str(error).splitlines()[0]}).") from None
+        with write_errors(f"--output {output}"):
+            for name in {"", *(part.name for part in all_parts(config) if config.format == "examples")}:
+                tf.io.gfile.makedirs(os.path.join(temporary, name))
+            if config.runner == "local":
+                with tempfile.TemporaryDirectory(dir=None if is_remote(output) else temporary) as scratch:
+                    counts = prepare_locally(config, vocabulary, temporary, scratch)
+            else:
+                counts = _prepare_with_beam(config, vocabulary, temporary, beam_flags)
+            counts["texts_to_exclude"] = texts_to_exclude
+            corpus = describe(config, counts, vocabulary)
+            _check_not_empty(config, corpus)
+            write_descriptions(temporary, corpus, vocabulary)
+            tf.io.gfile.rename(temporary, output)
     finally:
         _remove(temporary)
     for line in str(corpus).splitlines():

@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_text  # noqa: F401  (registers the ops of tokenisers)
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
+from bert_tf.plain_path import plain_path
 from bert_tf.server.request_error import RequestError
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -25,7 +26,8 @@ class Servable:
     """
 
     def __init__(self, path: Path) -> None:
-        self._model = tf.saved_model.load(str(path))
+        with plain_path(path) as readable:
+            self._model = tf.saved_model.load(str(readable))
         self._functions = dict(self._model.signatures)
         proto = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
         graph = next(graph for graph in proto.meta_graphs if "serve" in graph.meta_info_def.tags)

@@ -101,12 +101,16 @@ def expand_specs(specs: Sequence[str]) -> list[str]:
     return [f"{module.SCHEME}:{name}" if hasattr(module, "SCHEME") else name for module, name in found]
 
 
+def schemes() -> dict[str, ModuleType]:
+    """The schemes of data specs, such as ``tfds``, and the modules that read them."""
+    return {module.SCHEME: module for module in _modules() if hasattr(module, "SCHEME")}
+
+
 def _resolve(spec: str) -> list[tuple[ModuleType, str]]:
     """The modules that read a spec, and what each is to read."""
-    schemes = {module.SCHEME: module for module in _modules() if hasattr(module, "SCHEME")}
     scheme, colon, name = spec.partition(":")
-    if colon and scheme in schemes:
-        return [(schemes[scheme], name)]
+    if colon and scheme in schemes():
+        return [(schemes()[scheme], name)]
     by_suffix = {ending: module for module in _modules() for ending in getattr(module, "SUFFIXES", ())}
     resolved = []
     for path in expand(spec):
@@ -114,7 +118,7 @@ def _resolve(spec: str) -> list[tuple[ModuleType, str]]:
             raise UserError(
                 f"{path}: the format {ending or '(no suffix)'} is not known; known are "
                 f"{', '.join(sorted(by_suffix))} (also with .gz, .bz2 or .xz), and "
-                f"{', '.join(f'{name}:NAME' for name in sorted(schemes))}."
+                f"{', '.join(f'{name}:NAME' for name in sorted(schemes()))}."
             )
         resolved.append((by_suffix[ending], path))
     return resolved
