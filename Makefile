@@ -1,12 +1,13 @@
-# make demo    from nothing to a served classifier, on real data
-# make test    lint, types, tests
-# make venv    only the environment
+# make demo       from nothing to a served classifier, on real data
+# make test       lint, types, tests
+# make test-slow  the tests that take long; the property tests with new random examples, and more of them
+# make venv       only the environment
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test venv lint types pytest lock clean
+.PHONY: demo test test-slow venv lint types pytest lock clean
 
 demo: venv
 	$(BIN)/python -m bert_tf.demo
@@ -34,6 +35,9 @@ types: venv
 # Two processes: most of a test's time is Python's tracing of graphs, on one core. A file's tests share their fixtures.
 pytest: venv
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-slow: venv
+	HYPOTHESIS_PROFILE=fresh $(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or hypothesis"
 
 COMPILE = $(BIN)/pip-compile --quiet --strip-extras --no-header --annotation-style=line --no-emit-index-url \
 	  --no-emit-find-links --no-emit-trusted-host

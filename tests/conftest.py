@@ -13,6 +13,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 import pytest
+from hypothesis import settings
+
+from tests.property_tests import PROFILE
+
+settings.load_profile(PROFILE)
 
 REPOSITORY = Path(__file__).parents[1]
 

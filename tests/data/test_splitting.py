@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bert_tf.data.records import Records, Row
 from bert_tf.data.splitting import split
 from bert_tf.errors import UserError
 from tests.data.small_records import labelled
+from tests.property_tests import examples
 
 TENTHS = (0.8, 0.1, 0.1)
 
@@ -71,7 +72,7 @@ def test_the_cut_is_the_same_on_every_machine() -> None:
 EXPECTED_VALIDATION_LINES = [8, 13]
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(
     st.lists(st.tuples(st.integers(0, 40), st.sampled_from("abc")), max_size=150),
     st.integers(0, 2**31 - 1),
@@ -91,7 +92,7 @@ def test_equal_texts_never_straddle_and_no_row_is_lost(
     assert sorted(row.line for part in cut for row in part) == list(range(2, len(repeated) + 102))
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.lists(st.sampled_from("aaaabbbc"), min_size=40, max_size=200), st.integers(0, 99))
 def test_every_label_keeps_its_share_where_no_text_repeats(labels: list[str], seed: int) -> None:
     cut = label_counts(parts(unique(labels), seed))

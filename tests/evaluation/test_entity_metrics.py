@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from seqeval.metrics import accuracy_score, classification_report
 from seqeval.scheme import IOB2
 
 from bert_tf.data.tag_schemes import Span, spans_of, tags_of
 from bert_tf.evaluation.entity_metrics import entity_metrics, on_tokens, token_accuracy
+from tests.property_tests import examples
 
 LABELS = ["LOC", "ORG", "PER"]
 
@@ -63,7 +64,7 @@ def test_hard_cases(expected: str, found: str) -> None:
 TAG = st.sampled_from(["O", *(f"{position}-{label}" for position in "BI" for label in LABELS)])
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(st.lists(st.tuples(TAG, TAG), min_size=1, max_size=8), min_size=1, max_size=5))
 def test_any_tags(sentences: list[list[tuple[str, str]]]) -> None:
     check([[a for a, _ in pairs] for pairs in sentences], [[b for _, b in pairs] for pairs in sentences])

@@ -11,7 +11,7 @@ import keras_hub
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bert_tf import evaluate
@@ -30,6 +30,7 @@ from bert_tf.tokenization.question_preprocessor import QuestionPreprocessor
 from bert_tf.training.experiment import run_experiment
 from bert_tf.training.run_directory import RunDirectory
 from tests.data.small_records import made_records, write
+from tests.property_tests import examples
 
 COLOURS = {"cat": "Red", "dog": "deep  blue", "house": "綠色", "sky": "Él 😀 grey", "road": "ＢＬＡＣＫ"}
 
@@ -161,7 +162,7 @@ TEXT = st.text(
 )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@examples(60)
 @given(texts=st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=4))
 def test_answers_cut_exact_strings(answer_any: Any, texts: list[tuple[str, str]]) -> None:
     questions, contexts = zip(*texts, strict=True)

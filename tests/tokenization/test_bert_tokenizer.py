@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import BertWordPieceTokenizer
 from tokenizers.normalizers import BertNormalizer
 
 from bert_tf.tokenization import character_classes as classes
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
+from tests.property_tests import examples
 
 FIXTURE = Path(__file__).with_name("tokenizer_reference.json")
 REFERENCE = json.loads(FIXTURE.read_text(encoding="utf-8"))
@@ -103,7 +104,7 @@ MIXED_TEXT = st.text(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.lists(ANY_TEXT | MIXED_TEXT, min_size=1, max_size=20))
 @pytest.mark.parametrize("lowercase", [True, False])
 def test_random_texts(lowercase: bool, texts: list[str]) -> None:

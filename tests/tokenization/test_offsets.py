@@ -8,13 +8,14 @@ from functools import cache
 
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bert_tf.errors import UserError
 from bert_tf.tokenization import character_classes as classes
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 from bert_tf.tokenization.offsets import tokenize_with_offsets
+from tests.property_tests import examples
 from tests.tokenization.test_bert_tokenizer import ANY_TEXT, CODE_POINTS, MIXED_TEXT, PAIRS, VOCABULARY, pair
 
 MARK = re.compile("[" + re.sub(r"x\{(\w+)\}", lambda code: f"U{int(code[1], 16):08x}", classes.ACCENTS) + "]")
@@ -73,7 +74,7 @@ def test_every_kind_of_character(lowercase: bool) -> None:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(ANY_TEXT | MIXED_TEXT, min_size=1, max_size=8))
 @pytest.mark.parametrize("lowercase", [True, False])
 def test_random_texts(lowercase: bool, texts: list[str]) -> None:

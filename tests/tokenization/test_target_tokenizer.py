@@ -6,7 +6,7 @@ import re
 
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bert_tf.errors import UserError
@@ -20,6 +20,7 @@ from bert_tf.tokenization.target_tokenizer import (
     mark_joins,
 )
 from bert_tf.tokenization.vocabulary import RESERVED_TOKENS
+from tests.property_tests import examples
 
 TEXTS = [
     "I don't know, Tom.",
@@ -70,7 +71,7 @@ def test_joins_are_marked() -> None:
 CHARACTERS = st.sampled_from(sorted(set("".join(TEXTS))))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(CHARACTERS, max_size=12).map("".join))
 def test_any_mixture_of_characters_comes_back(tokenizer: TargetTokenizer, text: str) -> None:
     expected = " ".join(text.split())

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import BertWordPieceTokenizer
 
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor
+from tests.property_tests import examples
 
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefgh这本书很差好"]
 PREPROCESSOR = TextPreprocessor(ExactBertTokenizer(VOCABULARY, lowercase=True), sequence_length=12)
@@ -21,7 +22,7 @@ REFERENCE.enable_truncation(12, strategy="longest_first")
 WORDS = st.text(st.sampled_from("ab书很 "), max_size=40)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=5))
 def test_pairs_equal_the_reference(pairs: list[tuple[str, str]]) -> None:
     first, second = zip(*pairs, strict=True)
@@ -31,7 +32,7 @@ def test_pairs_equal_the_reference(pairs: list[tuple[str, str]]) -> None:
     assert packed["segment_ids"].to_list() == [encoding.type_ids for encoding in expected]
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.lists(WORDS, min_size=1, max_size=5))
 def test_single_texts_equal_the_reference(texts: list[str]) -> None:
     packed = PREPROCESSOR.pack(tf.constant(texts))

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 from bert_tf.tokenization.offsets import tokenize_with_offsets
 from bert_tf.tokenization.pieces import cut_pieces
 from bert_tf.tokenization.words import WordLimits
+from tests.property_tests import examples
 from tests.tokenization.test_bert_tokenizer import MIXED_TEXT
 
 PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[]^_{|}~，。·’"
@@ -73,7 +74,7 @@ def test_unknown_characters_stay_apart() -> None:
     assert words_of("spaces", "上海a 上海") == [["上", "海", "a", "上", "海"]]
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.lists(MIXED_TEXT | st.text(f"{PUNCTUATION}abc北京  ", max_size=20), min_size=1, max_size=3))
 def test_words_are_made_of_whole_pieces_in_their_order(texts: list[str]) -> None:
     """Each text's pieces are those of its words, and no word holds a space, whatever the texts beside it."""
