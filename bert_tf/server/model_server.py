@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import socket
 import threading
 import time
@@ -12,16 +14,19 @@ from types import TracebackType
 
 import grpc
 import uvicorn
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from bert_tf.errors import UserError
-from bert_tf.server.grpc_services import ModelService, PredictionService
+from bert_tf.server.grpc_services import generic_handlers
+from bert_tf.server.health_service import HealthService
+from bert_tf.server.limits import ByteBudget, Limits
 from bert_tf.server.model_config import ServedModel
-from bert_tf.server.repository import Repository
+from bert_tf.server.repository import Repository, Retries
 from bert_tf.server.rest_api import build_app
+from bert_tf.server.rest_connection import protocol_with_timeouts
+from bert_tf.server.work_queue import WorkQueue
 
-_SERVICES = ("", "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
+_SPARE_GRPC_THREADS = 16
+_WANTED_OPEN_FILES = 2**16
 
 
 class ModelServer:
@@ -32,8 +37,10 @@ class ModelServer:
         port: of gRPC; 0 takes a free one.
         rest_api_port: of REST; 0 takes a free one.
         host: address to listen on.
-        poll_seconds: time between two looks for new versions.
-        max_body_bytes: largest request.
+        poll_seconds: time between two looks for new versions; 0: look once.
+        retries: of versions that cannot be loaded.
+        limits: of one request and of all together.
+        enable_serialization_as_tensor_content: numeric gRPC outputs as ``tensor_content`` instead of typed fields.
 
     Example:
     ```python
@@ -50,37 +57,58 @@ class ModelServer:
         rest_api_port: int = 8501,
         host: str = "127.0.0.1",
         poll_seconds: float = 1.0,
-        max_body_bytes: int = 64 * 2**20,
+        retries: Retries | None = None,
+        limits: Limits | None = None,
+        enable_serialization_as_tensor_content: bool = False,
     ) -> None:
         served = {n: model if isinstance(model, ServedModel) else ServedModel(model) for n, model in models.items()}
-        for name, model in served.items():
-            if not model.base_path.is_dir():
-                raise UserError(f"--model_base_path {model.base_path}: there is no such directory (model {name}).")
+        limits = limits or Limits()
+        _raise_open_files()
         self._closing = False
-        self.repository = Repository(served, poll_seconds=poll_seconds, on_change=self._report_health)
+        self._health = HealthService()
+        self.repository = Repository(served, poll_seconds=poll_seconds, retries=retries, on_change=self._report_health)
+        self._queue = WorkQueue(limits.threads, limits.max_queued_requests)
+        budget = ByteBudget(limits.max_queued_bytes)
         self._socket = _listen(host, rest_api_port)
         self.rest_api_port: int = self._socket.getsockname()[1]
-        options = [("grpc.max_receive_message_length", max_body_bytes), ("grpc.so_reuseport", 0)]
-        self._grpc = grpc.server(ThreadPoolExecutor(max_workers=16), options=options)
-        self._health = health.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
-        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-            PredictionService(self.repository), self._grpc
+        self._grpc = grpc.server(
+            # Each waiting prediction holds a thread; the others are for what is answered at once.
+            ThreadPoolExecutor(max_workers=limits.max_queued_requests + _SPARE_GRPC_THREADS),
+            options=[("grpc.max_receive_message_length", limits.max_request_bytes), ("grpc.so_reuseport", 0)],
         )
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(self.repository), self._grpc)
+        self._health.add_to(self._grpc)
+        as_content = enable_serialization_as_tensor_content
+        self._grpc.add_generic_rpc_handlers(
+            generic_handlers(self.repository, self._queue, budget, limits, as_content=as_content)
+        )
         try:
             self.port: int = self._grpc.add_insecure_port(f"{host}:{port}")
         except RuntimeError:
             self._socket.close()
             raise UserError(f"--port {port}: cannot be listened on (is another server running?).") from None
-        app = build_app(self.repository, max_body_bytes)
-        config = uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False)
+        config = uvicorn.Config(
+            build_app(self.repository, self._queue, budget, limits),
+            http=protocol_with_timeouts(limits.client_timeout_seconds),
+            ws="none",
+            lifespan="off",
+            log_level="error",  # a client's broken request is no news of the server
+            access_log=False,
+        )
         self._rest = uvicorn.Server(config)
         self._rest_thread = threading.Thread(target=self._rest.run, args=([self._socket],), name="rest", daemon=True)
 
     def start(self) -> None:
-        """Loads the models, then opens both doors. A model without a version that can be loaded may get one later."""
-        self.repository.start()
+        """Loads the models, then opens both doors. A model without a version that can be loaded may get one later.
+
+        Raises:
+            UserError: no base path of any model can be read.
+        """
+        try:
+            self.repository.start()
+        except UserError:
+            self._socket.close()
+            self._queue.close()
+            raise
         self._grpc.start()
         self._rest_thread.start()
         while not self._rest.started and self._rest_thread.is_alive():
@@ -93,6 +121,7 @@ class ModelServer:
         self._rest.should_exit = True
         self._grpc.stop(grace_seconds).wait()
         self._rest_thread.join(grace_seconds)
+        self._queue.close()
         self._socket.close()
         self.repository.close()
 
@@ -104,9 +133,7 @@ class ModelServer:
         self.close()
 
     def _report_health(self, ready: bool) -> None:
-        states = health_pb2.HealthCheckResponse
-        for service in _SERVICES:
-            self._health.set(service, states.SERVING if ready and not self._closing else states.NOT_SERVING)
+        self._health.report(ready and not self._closing)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -117,3 +144,12 @@ def _listen(host: str, port: int) -> socket.socket:
         return listener
     except OSError as error:
         raise UserError(f"--rest_api_port {port}: cannot be listened on ({error.strerror}).") from None
+
+
+def _raise_open_files() -> None:
+    """Each connection is an open file; a shell allows 1,024 of them unless it is asked for more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _WANTED_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _WANTED_OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

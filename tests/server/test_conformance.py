@@ -13,11 +13,9 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
@@ -29,34 +27,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from bert_tf.client import GrpcClient, RestClient, ServingError
 from bert_tf.server import ModelServer
 from tests.conftest import free_port
+from tests.server.embedded import Target, post, start_embedded, wait_until_available
 from tests.server.tiny_saved_model import write_version
-
-
-@dataclass
-class Target:
-    grpc_address: str
-    rest_url: str
-
-
-def wait_until_available(target: Target, seconds: float = 180) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            if "AVAILABLE" in httpx.get(f"{target.rest_url}/v1/models/tiny").text:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.2)
-    raise TimeoutError(target)
-
-
-def start_embedded(*flags: str) -> tuple[subprocess.Popen[bytes], Target]:
-    ports = free_port(), free_port()
-    argv = [sys.executable, "-m", "bert_tf.serve", "--port", str(ports[0]), "--rest_api_port", str(ports[1])]
-    process = subprocess.Popen([*argv, *flags], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    target = Target(f"127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}")
-    wait_until_available(target)
-    return process, target
 
 
 def start_watching(base: Path) -> tuple[subprocess.Popen[bytes], Target]:
@@ -109,11 +81,6 @@ def real(models_config: Path) -> Iterator[Target]:
 @pytest.fixture(params=["embedded", "real"])
 def target(request: pytest.FixtureRequest) -> Target:
     return request.getfixturevalue(request.param)
-
-
-def post(target: Target, body: object, path: str = "tiny") -> httpx.Response:
-    kind = "content" if isinstance(body, str | bytes) else "json"
-    return httpx.post(f"{target.rest_url}/v1/models/{path}:predict", **{kind: body}, timeout=30)
 
 
 def test_status_over_both_protocols(target: Target) -> None:
@@ -228,8 +195,10 @@ def test_oversized_body(embedded: Target) -> None:
     assert post(embedded, b"x" * (65 * 2**20)).status_code == 413
 
 
-def test_wrong_method(embedded: Target) -> None:
-    assert httpx.get(f"{embedded.rest_url}/v1/models/tiny:predict").status_code == 405
+def test_wrong_method(target: Target) -> None:
+    response = httpx.get(f"{target.rest_url}/v1/models/tiny:predict")
+    assert response.status_code == 400
+    assert response.json()["error"] == "Malformed request: GET /v1/models/tiny:predict"
 
 
 def test_standard_health_service(embedded: Target) -> None:
