@@ -24,6 +24,8 @@ from typing import Any
 
 import grpc
 import httpx
+import numpy as np
+import tensorflow as tf
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow_serving.apis import predict_pb2
 
@@ -87,8 +89,32 @@ class Requests:
             return [self.leaf()] * choose.choice([0, 1, 2, 100])
         return [self.value(depth + 1) for _ in range(choose.choice([0, 1, 2, 5]))]
 
+    def fitting(self) -> tuple[str, Any]:
+        """A signature, and a batch that it takes."""
+        choose = self.random
+        dtype = choose.choice(DTYPES)
+
+        def made() -> Any:
+            if dtype.is_integer:
+                return choose.choice([dtype.min, dtype.max, 0, 1])
+            if dtype.name == "string":
+                return self.text()
+            return choose.random() < 0.5 if dtype.name == "bool" else choose.choice([0.5, 0, -3])
+
+        shape = [choose.choice([0, 1, 3, 100]) for _ in range(choose.randrange(4))]
+
+        def fill(sizes: list[int]) -> Any:
+            return [fill(sizes[1:]) for _ in range(sizes[0])] if sizes else made()
+
+        return f"echo_{dtype.name}", fill([choose.choice([1, 2, 70]), *(min(size, 3) for size in shape)])
+
     def body(self) -> bytes:
         choose = self.random
+        if choose.random() < 0.3:
+            signature, batch = self.fitting()
+            key = choose.choice(["instances", "inputs"])
+            body = json.dumps({"signature_name": signature, key: batch}).encode()
+            return self.mutated(body) if choose.random() < 0.3 else body
         content: dict[str, Any] = {"signature_name": choose.choice([*SIGNATURES, 1, None, []])}
         if choose.random() < 0.2:
             del content["signature_name"]
@@ -123,11 +149,12 @@ class Requests:
 
     def path(self) -> str:
         choose = self.random
-        name = choose.choice(["tiny", "tiny", "tiny", "echo", "echo", "echo", "nix", "%ff", "a%2fb", "", "tiny:x"])
+        name = choose.choice(["tiny"] * 3 + ["echo"] * 9 + ["nix", "%ff", "a%2fb", "", "tiny:x"])
         version = choose.choice(
             ["", "", "", "/versions/1", "/versions/9", f"/versions/{10**30}", "/labels/x", "/versions/"]
         )
-        return f"/v1/models/{name}{version}{choose.choice([':predict', ':predict', ':classify', '/metadata', '', '/', ':'])}"
+        rest = choose.choice([":predict"] * 4 + [":classify", "/metadata", "", "/", ":"])
+        return f"/v1/models/{name}{version}{rest}"
 
     def tensor(self) -> TensorProto:
         choose = self.random
@@ -161,7 +188,13 @@ class Requests:
             request.model_spec.version.value = choose.choice([1, 9, -1, 2**63 - 1])
         elif choose.random() < 0.1:
             request.model_spec.version_label = self.text()
-        for name in choose.sample(NAMES[:4], choose.choice([0, 1, 1, 1, 2])):
+        if choose.random() < 0.4:
+            signature, batch = self.fitting()
+            dtype = signature.removeprefix("echo_")
+            array = np.array(batch, object if dtype == "string" else tf.as_dtype(dtype).as_numpy_dtype)
+            request.model_spec.name, request.model_spec.signature_name = "echo", signature
+            request.inputs["x"].CopyFrom(tf.make_tensor_proto(array, dtype))
+        for name in choose.sample(NAMES[:4], choose.choice([0, 0, 1, 1, 2])):
             request.inputs[name].CopyFrom(self.tensor())
         request.output_filter.extend(choose.choices(["y", "sum", "nix"], k=choose.choice([0, 0, 0, 1, 2])))
         data = request.SerializeToString()
