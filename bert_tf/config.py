@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from bert_tf.data.encodings import check_name
 from bert_tf.errors import UserError
 
 
@@ -20,6 +21,10 @@ Config = TypeVar("Config", bound=BaseModel)
 
 DataSpec = Annotated[list[str], BeforeValidator(_as_list)]
 """One data spec or several: a path, a glob, ``tfds:…`` or ``demo:…``; a single string becomes a list of one."""
+
+
+Encoding = Annotated[str, AfterValidator(check_name)]
+"""``auto``, or an encoding by one of Python's names."""
 
 
 class Section(BaseModel):
@@ -64,6 +69,12 @@ class DataConfig(Section):
     header: bool = Field(True, description="CSV/TSV: the first line names the columns (else they are 0, 1, 2, …)")
     quoting: Literal["auto", "on", "off"] = Field(
         "auto", description="CSV/TSV: fields may be quoted (auto: on for CSV, off for TSV)"
+    )
+    encoding: Encoding = Field(
+        "auto", description="of text files, such as gb18030 (auto: UTF-8, or what the bytes are most probably)"
+    )
+    strip_token_digits: bool = Field(
+        False, description="CoNLL: take the digit off tokens of one character and one digit, such as 科0 of Weibo NER"
     )
     labels: list[str] | None = Field(None, description="the labels in their order (default: found in the data, sorted)")
     on_unknown_label: Literal["error", "skip"] = Field(

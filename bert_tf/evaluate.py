@@ -47,6 +47,7 @@ def main(argv: Sequence[str]) -> None:
         choices=["error", "skip"],
         help="a label that training did not have [the run's]",
     )
+    command_line.add_encoding_flag(parser)
     command_line.add_config_flags(parser, Flags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
@@ -96,6 +97,7 @@ def _evaluate(
             run,
             data=arguments.data,
             columns=command_line.config_values(arguments, Flags).get("columns", {}),
+            encoding=arguments.encoding,
             batch_size=arguments.batch_size,
             on_unknown_label=arguments.on_unknown_label,
             baselines=arguments.baselines,

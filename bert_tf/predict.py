@@ -46,6 +46,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--output", metavar="FILE", help="JSONL file [stdout]; written whole or not at all")
     parser.add_argument("--batch_size", type=command_line.positive, metavar="N", help="largest batch [the run's]")
     parser.add_argument("--top_k", type=command_line.positive, metavar="N", help="answers, in tasks that give several")
+    command_line.add_encoding_flag(parser)
     command_line.add_config_flags(parser, Flags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
@@ -71,7 +72,9 @@ def main(argv: Sequence[str]) -> None:
         task.top_k = arguments.top_k
     if arguments.data:
         columns = command_line.config_values(arguments, Flags).get("columns", {})
-        records = open_evaluation_data(config.data, task, arguments.data, columns, labelled=False)
+        records = open_evaluation_data(
+            config.data, task, arguments.data, columns, labelled=False, encoding=arguments.encoding
+        )
     else:
         needed = task.input_columns()
         if missing := [name for name in needed if name not in given]:

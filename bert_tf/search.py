@@ -35,6 +35,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--top_k", type=command_line.positive, default=5, metavar="N", help="hits of each query [5]")
     parser.add_argument("--index", metavar="FILE", help=".npy file for the corpus' vectors: written once, then read")
     parser.add_argument("--batch_size", type=command_line.positive, metavar="N", help="largest batch [the run's]")
+    command_line.add_encoding_flag(parser)
     command_line.add_config_flags(parser, Flags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
@@ -60,7 +61,7 @@ def main(argv: Sequence[str]) -> None:
     columns = command_line.config_values(arguments, Flags).get("columns", {})
     # A corpus is seldom laid out as the training data was: the run's column names say nothing about it.
     data = config.data.model_copy(update={"columns": {}})
-    opened = open_evaluation_data(data, task, arguments.data, columns, labelled=False)
+    opened = open_evaluation_data(data, task, arguments.data, columns, labelled=False, encoding=arguments.encoding)
     corpus = Records(opened.name, lambda: (row for row in opened if row.values["text"].strip()))
     if corpus.count() == 0:
         raise UserError(f"{corpus.name}: there is no text to search.")

@@ -44,6 +44,7 @@ def main(argv: Sequence[str]) -> None:
         "--reserved_tokens", nargs="+", default=[], metavar="TOKEN", help="further tokens, after [PAD] … [MASK]"
     )
     parser.add_argument("--held_out", nargs="+", metavar="SPEC", help="texts to report on [those of --data]")
+    command_line.add_encoding_flag(parser)
     command_line.add_config_flags(parser, Flags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
@@ -60,7 +61,12 @@ def main(argv: Sequence[str]) -> None:
 
     def texts(specs: Sequence[str]) -> Iterator[str]:
         records = open_records(
-            specs, columns=columns, required=("text",), text_columns=("text",), columns_flag="--columns"
+            specs,
+            columns=columns,
+            required=("text",),
+            text_columns=("text",),
+            encoding=arguments.encoding,
+            columns_flag="--columns",
         )
         return (row.values["text"] for row in records)
 

@@ -36,6 +36,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--entailment", metavar="LABEL", help="the model's label for it [found by its spelling]")
     parser.add_argument("--contradiction", metavar="LABEL", help="the model's label for it [found by its spelling]")
     parser.add_argument("--batch_size", type=command_line.positive, metavar="N", help="largest batch of pairs")
+    command_line.add_encoding_flag(parser)
     command_line.add_config_flags(parser, Flags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
@@ -59,7 +60,12 @@ def main(argv: Sequence[str]) -> None:
     if arguments.data:
         columns = command_line.config_values(arguments, Flags).get("columns", {})
         records = open_records(
-            arguments.data, columns=columns, required=("text",), text_columns=("text",), columns_flag="--columns"
+            arguments.data,
+            columns=columns,
+            required=("text",),
+            text_columns=("text",),
+            encoding=arguments.encoding,
+            columns_flag="--columns",
         )
     else:
         records = Records("--text", lambda: iter([Row("--text", 1, {"text": arguments.text})]))

@@ -1,29 +1,34 @@
-"""Paths, globs, compression and encodings: what every file format shares."""
+"""Paths, globs and compression: what every file format shares."""
 
 from __future__ import annotations
 
 import bz2
-import codecs
 import glob
 import gzip
 import io
 import lzma
 import os
+import re
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, BinaryIO, TextIO, cast
+from contextlib import ExitStack, contextmanager
+from typing import Any, BinaryIO, cast
 
 from bert_tf.errors import UserError
 
-_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-# UTF-32 comes first: its little-endian mark begins with that of UTF-16.
-_BYTE_ORDER_MARKS = {
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
+ZIP = b"PK\x03\x04"
+"""What a zip archive, and an Excel workbook, begins with."""
+
+_OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
+_OPENERS: dict[re.Pattern[bytes], Callable[..., Any]] = {
+    re.compile(rb"\x1f\x8b\x08"): gzip.open,
+    re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"): bz2.open,
+    re.compile(rb"\xfd7zXZ\0"): lzma.open,
 }
+"""By what a file begins with: its name may say otherwise."""
+
 _BUFFER = 1 << 20
 
 
@@ -98,64 +103,61 @@ def expand(spec: str) -> list[str]:
 def suffix(path: str) -> str:
     """The format's suffix in lower case, without that of compression: ``.tsv`` of ``a/x.TSV.gz``."""
     stem, last = os.path.splitext(path.lower())
-    return os.path.splitext(stem)[1] if last in _OPENERS else last
+    return os.path.splitext(stem)[1] if last in _COMPRESSED else last
 
 
 @contextmanager
 def open_binary(path: str) -> Iterator[BinaryIO]:
-    """Opens a local or remote, plain or compressed file.
+    """Opens a local or remote file, decompressed if its first bytes say so; a workbook is left as it is.
 
     Raises:
-        UserError: it cannot be read or its compression is broken.
+        UserError: it cannot be read, its compression is broken, or it is an archive of several files.
     """
-    opener = _OPENERS.get(os.path.splitext(path.lower())[1])
     try:
-        raw: Any = io.BufferedReader(_RemoteFile(path) if is_remote(path) else io.FileIO(path), _BUFFER)
-        with raw, opener(raw, "rb") if opener else raw as file:
-            yield cast(BinaryIO, file)
-    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        with ExitStack() as stack:
+            raw: Any = io.BufferedReader(_RemoteFile(path) if is_remote(path) else io.FileIO(path), _BUFFER)
+            yield stack.enter_context(_decompressed(path, stack.enter_context(raw)))
+    except (OSError, EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(f"{path}: cannot be read ({reason}).") from None
 
 
-@contextmanager
-def open_text(path: str) -> Iterator[TextIO]:
-    """Opens a text file: UTF-8, or UTF-16 or UTF-32 with a byte order mark.
-
-    Lines end at ``\\n`` and keep their ends. Bytes that are not UTF-8 become surrogates, which
-    :func:`check_encoding` finds.
+def is_workbook(path: str) -> bool:
+    """Whether a file is an Excel workbook, whatever its name.
 
     Raises:
-        UserError: as :func:`open_binary`, or the file is not text.
+        UserError: as :func:`open_binary`.
     """
     with open_binary(path) as file:
-        start = cast(io.BufferedReader, file).peek(4)[:4]
-        encoding = next((name for mark, name in _BYTE_ORDER_MARKS.items() if start.startswith(mark)), "utf-8-sig")
-        if encoding == "utf-8-sig" and b"\0" in start:
-            raise UserError(
-                f"{path}: this is not UTF-8 text (there is a zero byte at its start). If it is UTF-16, convert it, "
-                f"such as with: iconv -f utf-16le -t utf-8 {path}"
-            )
-        try:
-            yield io.TextIOWrapper(file, encoding, errors="surrogateescape", newline="\n")
-        except UnicodeDecodeError as error:
-            raise UserError(
-                f"{path}: the file begins as {error.encoding} but goes on otherwise ({error.reason})."
-            ) from None
+        return cast(io.BufferedReader, file).peek(len(ZIP)).startswith(ZIP)
 
 
-def check_encoding(path: str, line: int, text: str) -> None:
-    """Raises UserError if the line held bytes that are not UTF-8."""
-    if text.isascii():
-        return
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        byte = ord(text[error.start]) - 0xDC00
+def _decompressed(path: str, raw: io.BufferedReader) -> BinaryIO:
+    start = raw.peek(16)
+    if start.startswith(_OLD_OFFICE):
         raise UserError(
-            f"{path} line {line}: the byte 0x{byte:02x} is not UTF-8. Convert the file, such as with: "
-            f"iconv -f gb18030 -t utf-8 {path}"
-        ) from None
+            f"{path}: this is an old Excel file (.xls), or a workbook with a password. Save it as .xlsx, without a "
+            "password, or as CSV."
+        )
+    if start.startswith(ZIP):
+        return _unzipped(path, raw)
+    opener = next((opener for magic, opener in _OPENERS.items() if magic.match(start)), None)
+    return cast(BinaryIO, opener(raw, "rb") if opener else raw)
+
+
+def _unzipped(path: str, raw: io.BufferedReader) -> BinaryIO:
+    archive = zipfile.ZipFile(raw)
+    names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
+    if "xl/workbook.xml" in names:
+        raw.seek(0)
+        return raw
+    if len(names) != 1:
+        shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+        raise UserError(f"{path}: this is a zip archive of {len(names)} files ({shown}). Unpack it and name the files.")
+    try:
+        return cast(BinaryIO, io.BufferedReader(cast(Any, archive.open(names[0]))))
+    except (RuntimeError, NotImplementedError) as error:  # a password, or a compression that Python does not know
+        raise UserError(f"{path}: cannot be unpacked ({error}).") from None
 
 
 def _first_line(error: Exception) -> str:

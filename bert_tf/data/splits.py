@@ -64,6 +64,8 @@ def open_splits(config: DataConfig, schema: TaskSchema | type[TaskSchema], *, se
             text_columns=text_columns,
             header=config.header,
             quoting=config.quoting,
+            encoding=config.encoding,
+            strip_token_digits=config.strip_token_digits,
             source_columns=schema.source_columns,
             prepare=schema.prepare,
         )

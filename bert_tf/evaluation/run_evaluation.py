@@ -39,6 +39,7 @@ def evaluate_run(
     *,
     data: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
+    encoding: str = "auto",
     batch_size: int | None = None,
     on_unknown_label: str | None = None,
     baselines: bool = False,
@@ -51,6 +52,7 @@ def evaluate_run(
         data: data specs; default the run's test data, else its validation data. Given data is read as it is, without
             the cleaning of the training data: the score is that of the served model on such texts.
         columns: column names of ``data`` where they differ from the run's.
+        encoding: of ``data``; the run's says nothing about another file.
         batch_size: largest batch; default the run's.
         on_unknown_label: ``error`` or ``skip``; default the run's.
         baselines: also train and score the majority class and TF-IDF + logistic regression.
@@ -67,7 +69,11 @@ def evaluate_run(
     splits = None
     if data is None or baselines:
         splits = open_splits(config.data, task, seed=config.seed)
-    records = open_evaluation_data(config.data, task, data, columns or {}) if data else _held_out(run, splits)
+    records = (
+        open_evaluation_data(config.data, task, data, columns or {}, encoding=encoding)
+        if data
+        else _held_out(run, splits)
+    )
     batch_size = batch_size or config.training.evaluation_batch_size
     done = answer_labelled(task, records, batch_size=batch_size, on_unknown_label=unknown, predictions=predictions)
     models = {"model": task.evaluate_outputs(done.targets, done.finished, done.rows)}
@@ -79,9 +85,15 @@ def evaluate_run(
 
 
 def open_evaluation_data(
-    config: DataConfig, task: TextTask, data: Sequence[str], columns: Mapping[str, str], *, labelled: bool = True
+    config: DataConfig,
+    task: TextTask,
+    data: Sequence[str],
+    columns: Mapping[str, str],
+    *,
+    labelled: bool = True,
+    encoding: str = "auto",
 ) -> Records:
-    """Opens data that was not part of the run, as the run's config reads it."""
+    """Opens data that was not part of the run, as the run's config reads it, but for its encoding."""
     specs = task.evaluation_specs() if labelled else task.input_specs()
     targets = task.target_columns if labelled else ()
     return open_records(
@@ -93,6 +105,8 @@ def open_evaluation_data(
         prepare=task.prepare,
         header=config.header,
         quoting=config.quoting,
+        encoding=encoding,
+        strip_token_digits=config.strip_token_digits,
         columns_flag="--columns",
     )
 

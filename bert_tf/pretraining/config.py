@@ -6,7 +6,16 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from bert_tf.config import DataConfig, DataSpec, ExperimentConfig, RunConfig, ScratchConfig, Section, TrainingConfig
+from bert_tf.config import (
+    DataConfig,
+    DataSpec,
+    Encoding,
+    ExperimentConfig,
+    RunConfig,
+    ScratchConfig,
+    Section,
+    TrainingConfig,
+)
 
 
 class CorpusConfig(Section):
@@ -54,6 +63,11 @@ class PretrainingConfig(RunConfig):
     backbone: str = Field(..., description="scratch:SIZE, or any backbone whose pre-training goes on")
     data: DataSpec = Field(..., description="text: paths, globs, tfds:NAME or demo:NAME")
     columns: dict[str, str] = Field(default_factory=dict, description="--columns.text NAME: the column to read")
+    encoding: Encoding = Field(
+        "auto",
+        description="of text files, such as gb18030 (auto: UTF-8, or what the bytes are most probably)",
+        json_schema_extra={"other_flags": ["--data.encoding"]},
+    )
     validation: DataSpec | None = Field(None, description="held-out text (default: a share of --data)")
     validation_ratio: float = Field(0.02, ge=0, lt=1, description="share of the documents held out, by their hash")
     exclude_splits_of: list[str] = Field(

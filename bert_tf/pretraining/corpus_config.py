@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from bert_tf.config import DataSpec, Section, TextCleaningConfig
+from bert_tf.config import DataSpec, Encoding, Section, TextCleaningConfig
 from bert_tf.pretraining.config import CorpusConfig
 
 
@@ -37,6 +37,11 @@ class PreparationConfig(Section):
 
     data: DataSpec = Field(..., description="text: paths, globs, tfds:NAME or demo:NAME")
     columns: dict[str, str] = Field(default_factory=dict, description="--columns.text NAME: the column to read")
+    encoding: Encoding = Field(
+        "auto",
+        description="of text files, such as gb18030 (auto: UTF-8, or what the bytes are most probably)",
+        json_schema_extra={"other_flags": ["--data.encoding"]},
+    )
     exclude: DataSpec = Field(
         default_factory=list,
         description="texts, such as test sets, that must not come in, nor be quoted or retold",

@@ -26,7 +26,12 @@ def read_source(spec: str, config: PreparationConfig) -> Iterator[str]:
         UserError: the file is broken or lacks a column.
     """
     records = open_records(
-        spec, columns=config.columns, required=("text",), text_columns=("text",), columns_flag="--columns"
+        spec,
+        columns=config.columns,
+        required=("text",),
+        text_columns=("text",),
+        encoding=config.encoding,
+        columns_flag="--columns",
     )
     return read_documents(records)
 

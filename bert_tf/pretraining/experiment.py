@@ -258,5 +258,10 @@ def _exclusion(config_files: tuple[str, ...]) -> Exclusion:
 
 def _open(config: PretrainingConfig, specs: list[str]) -> Records:
     return open_records(
-        specs, columns=config.columns, required=("text",), text_columns=("text",), columns_flag="--columns"
+        specs,
+        columns=config.columns,
+        required=("text",),
+        text_columns=("text",),
+        encoding=config.encoding,
+        columns_flag="--columns",
     )

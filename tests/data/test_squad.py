@@ -91,7 +91,10 @@ def test_an_object_that_is_neither_line_nor_squad(tmp_path: Path) -> None:
         (squad(paragraph("a", {"id": 1})), 'x.json paragraph 1, question 1: there is no "question".'),
         (squad(paragraph())[:-20], "x.json: the JSON breaks off or is broken (parse error: premature EOF"),
         (squad(paragraph()).replace("Who?", "\x01"), "x.json: the JSON breaks off or is broken (lexical error"),
-        (b"\n" + squad(paragraph()).encode("gb18030"), "x.json line 2: the byte 0x94 is not UTF-8. Convert the file"),
+        (
+            b"\n" + squad(paragraph()).encode() + b"\xff",
+            "x.json line 2: the byte 0xff is not UTF-8, as the text before",
+        ),
     ],
 )
 def test_mistakes_name_file_and_place(tmp_path: Path, content: str | bytes, message: str) -> None:

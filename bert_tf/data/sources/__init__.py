@@ -26,10 +26,14 @@ class ReadOptions:
     Attributes:
         header: delimited files name their columns in the first line.
         quoting: ``auto``, ``on`` or ``off``.
+        encoding: of text files, as Python calls it; ``auto``: UTF-8, or what the bytes are most probably.
+        strip_token_digits: in CoNLL files, take the digit off tokens of one character and one digit.
     """
 
     header: bool = True
     quoting: str = "auto"
+    encoding: str = "auto"
+    strip_token_digits: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ def open_records(
     text_columns: Sequence[str] = (),
     header: bool = True,
     quoting: str = "auto",
+    encoding: str = "auto",
+    strip_token_digits: bool = False,
     columns_flag: str = "--data.columns",
     source_columns: Sequence[str] = (),
     prepare: Callable[[Row], Row] | None = None,
@@ -67,6 +73,8 @@ def open_records(
         text_columns: those that hold text: numbers become strings, nothing an empty string. Optional if not required.
         header: see :class:`ReadOptions`.
         quoting: see :class:`ReadOptions`.
+        encoding: see :class:`ReadOptions`.
+        strip_token_digits: see :class:`ReadOptions`.
         columns_flag: the flag that names columns, for messages.
         source_columns: further columns that ``columns`` may rename, for ``prepare``.
         prepare: turns a row as it was read (and renamed) into one with the required columns.
@@ -82,7 +90,7 @@ def open_records(
     asked = {ours: theirs for ours, theirs in columns.items() if ours in known}
     optional = [name for name in dict.fromkeys([*optional, *text_columns]) if name not in required]
     wanted = _Columns(asked, tuple(required), optional, text_columns, columns_flag, prepare)
-    options = ReadOptions(header, quoting)
+    options = ReadOptions(header, quoting, encoding, strip_token_digits)
     sources = [source for one in specs for source in _resolve(one)]
 
     def rows() -> Iterator[Row]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from bert_tf.data.files import check_encoding, open_text
 from bert_tf.data.records import Row
+from bert_tf.data.text_files import check_encoding, open_text
 from bert_tf.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def read(name: str, options: ReadOptions) -> Iterator[Row]:
             f"parallel:{name}: give two files with a comma between them, such as parallel:train.zh,train.en."
         )
     source, target = paths
-    with open_text(source) as texts, open_text(target) as translations:
+    with open_text(source, options.encoding) as texts, open_text(target, options.encoding) as translations:
         for number, (text, translation) in enumerate(zip_longest(texts, translations), start=1):
             if text is None or translation is None:
                 shorter, longer = (source, target) if text is None else (target, source)

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
-import ijson
-
-from bert_tf.data.files import check_encoding, expand, open_text
+from bert_tf.data.files import expand
+from bert_tf.data.json_documents import json_items
 from bert_tf.data.records import Row
 from bert_tf.errors import UserError
 
@@ -22,19 +21,18 @@ SCHEME = "squad"
 
 _SHAPE = '{"data": [{"paragraphs": [{"context": "…", "qas": [{"id": "…", "question": "…", "answers": […]}]}]}]}'
 
-_NAMED_VALUE = r'"[^"\\]*"\s*:\s*(?:"(?:[^"\\]|\\.)*"|[-+.\w]+)\s*,\s*'
-_START = re.compile(rf'\s*\{{\s*(?:{_NAMED_VALUE})*"data"\s*:\s*\[\s*(?:\]|\{{\s*(?:{_NAMED_VALUE})*"paragraphs"\s*:)')
-_START_CHARACTERS = 10_000
+NAMED_VALUE = r'"[^"\\]*"\s*:\s*(?:"(?:[^"\\]|\\.)*"|[-+.\w]+)\s*,\s*'
+_START = re.compile(rf'\s*\{{\s*(?:{NAMED_VALUE})*"data"\s*:\s*\[\s*(?:\]|\{{\s*(?:{NAMED_VALUE})*"paragraphs"\s*:)')
+START_CHARACTERS = 10_000
 
 
-def recognises(path: str) -> bool:
+def recognises(start: str) -> bool:
     """Whether a file begins as SQuAD's JSON does.
 
-    Raises:
-        UserError: it cannot be read.
+    Args:
+        start: its first ``START_CHARACTERS`` characters.
     """
-    with open_text(path) as file:
-        return _START.match(file.read(_START_CHARACTERS)) is not None
+    return _START.match(start) is not None
 
 
 def read(spec: str, options: ReadOptions) -> Iterator[Row]:
@@ -46,13 +44,13 @@ def read(spec: str, options: ReadOptions) -> Iterator[Row]:
         UserError: the file is not JSON or not SQuAD's, or a context is empty.
     """
     for path in expand(spec):
-        yield from read_file(path)
+        yield from read_file(path, options.encoding)
 
 
-def read_file(path: str) -> Iterator[Row]:
+def read_file(path: str, encoding: str) -> Iterator[Row]:
     """As :func:`read`, of one file."""
     number = 0
-    for paragraph_number, paragraph in enumerate(_paragraphs(path), start=1):
+    for paragraph_number, paragraph in enumerate(json_items(path, "data.item.paragraphs.item", encoding), start=1):
         where = f"{path} paragraph {paragraph_number}"
         context, questions = _field(paragraph, "context", str, where), _field(paragraph, "qas", list, where)
         if questions and not context.strip():
@@ -68,35 +66,6 @@ def read_file(path: str) -> Iterator[Row]:
         raise UserError(f"{path}: there is no question in it. SQuAD's JSON is {_SHAPE}.")
 
 
-def _paragraphs(path: str) -> Iterator[Any]:
-    with open_text(path) as file:
-        try:
-            yield from ijson.items(_Utf8(path, file), "data.item.paragraphs.item", use_float=True)
-        except ijson.IncompleteJSONError as error:
-            raise UserError(f"{path}: the JSON breaks off or is broken ({_reason(error)}).") from None
-        except ijson.JSONError as error:
-            raise UserError(f"{path}: not valid JSON ({_reason(error)}).") from None
-
-
-class _Utf8:
-    """A text file as the bytes that ijson reads, whatever its encoding is."""
-
-    def __init__(self, path: str, file: IO[str]) -> None:
-        self._path = path
-        self._file = file
-        self._lines = 0
-
-    def read(self, size: int = -1) -> bytes:
-        text = self._file.read(size)
-        try:
-            return text.encode("utf-8")
-        except UnicodeEncodeError as error:
-            check_encoding(self._path, self._lines + text.count("\n", 0, error.start) + 1, text)
-            raise
-        finally:
-            self._lines += text.count("\n")
-
-
 def _field(values: Any, name: str, kind: type, where: str) -> Any:
     if not isinstance(values, dict):
         raise UserError(f"{where}: this must be an object, not {type(values).__name__}. SQuAD's JSON is {_SHAPE}.")
@@ -106,8 +75,3 @@ def _field(values: Any, name: str, kind: type, where: str) -> Any:
         wanted = "a text" if kind is str else "a list"
         raise UserError(f'{where}: "{name}" must be {wanted}, not {type(values[name]).__name__}.')
     return values[name]
-
-
-def _reason(error: Exception) -> str:
-    """The parser's reason and the place it shows, on one line."""
-    return " ".join(str(error).split())[:200]
