@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import heapq
 import logging
 import threading
-import time
 from collections.abc import Generator
 from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from bert_tf.server.request_error import exhausted
@@ -20,24 +18,23 @@ Result = TypeVar("Result")
 # A request in steps: each ``next`` does one and yields how many are left; the value returned is the answer.
 Steps = Generator[int, None, Result]
 
-# A request of n steps gives way to what arrives within the next n times so many seconds. A request of one step passes
-# every long one that is running; a long one is passed only for so long, whatever arrives.
-_SECONDS_PER_STEP = 0.5
+# Of so many steps one is of the request that came first, the others of those that have least left to do: a short request
+# passes all the long ones, and these still move on whatever arrives.
+_TURNS = 4
 # How many bytes of a request are taken for one step until it is read.
 _BYTES_PER_STEP = 2**16
 
 
-@dataclass(order=True)
+@dataclass(eq=False)
 class _Job:
-    due: float
     number: int
-    arrived: float = field(compare=False)
-    steps: Steps[Any] = field(compare=False)
-    future: Future[Any] = field(compare=False)
+    left: int
+    steps: Steps[Any]
+    future: Future[Any]
 
 
 class WorkQueue:
-    """Runs requests step by step, those first that have little left to do.
+    """Runs requests step by step, mostly those that have least left to do.
 
     Args:
         threads: steps that run at a time.
@@ -48,7 +45,8 @@ class WorkQueue:
         self._max_jobs = max_jobs
         self._jobs = 0
         self._number = 0
-        self._heap: list[_Job] = []
+        self._turn = 0
+        self._waiting: list[_Job] = []
         self._changed = threading.Condition()
         self._closed = False
         self._threads = [
@@ -68,14 +66,12 @@ class WorkQueue:
             RequestError: too many requests are waiting.
         """
         future: Future[Result] = Future()
-        now = time.monotonic()
         with self._changed:
             if self._closed or self._jobs >= self._max_jobs:
                 raise exhausted(f"The server has {self._jobs} requests to answer and takes no more. Try again later.")
             self._jobs += 1
             self._number += 1
-            due = now + (1 + size // _BYTES_PER_STEP) * _SECONDS_PER_STEP
-            heapq.heappush(self._heap, _Job(due, self._number, now, steps, future))
+            self._waiting.append(_Job(self._number, 1 + size // _BYTES_PER_STEP, steps, future))
             self._changed.notify()
         return future
 
@@ -83,7 +79,7 @@ class WorkQueue:
         """Ends the threads once their steps are done, and cancels what waits."""
         with self._changed:
             self._closed = True
-            waiting, self._heap = self._heap, []
+            waiting, self._waiting = self._waiting, []
             self._changed.notify_all()
         for job in waiting:
             job.future.cancel()
@@ -91,21 +87,26 @@ class WorkQueue:
     def _work(self) -> None:
         while True:
             with self._changed:
-                while not self._heap and not self._closed:
+                while not self._waiting and not self._closed:
                     self._changed.wait()
                 if self._closed:
                     return
-                job = heapq.heappop(self._heap)
+                job = self._next()
             self._step(job)
+
+    def _next(self) -> _Job:
+        self._turn = (self._turn + 1) % _TURNS
+        first = min(self._waiting, key=lambda job: (job.left if self._turn else 0, job.number))
+        self._waiting.remove(first)
+        return first
 
     def _step(self, job: _Job) -> None:
         try:
             if not job.future.cancelled():
-                left = next(job.steps)
-                job.due = job.arrived + left * _SECONDS_PER_STEP
+                job.left = next(job.steps)
                 with self._changed:
                     if not self._closed:
-                        heapq.heappush(self._heap, job)
+                        self._waiting.append(job)
                         self._changed.notify()
                         return
             job.steps.close()
