@@ -18,11 +18,11 @@ Result = TypeVar("Result")
 # A request in steps: each ``next`` does one and yields how many are left; the value returned is the answer.
 Steps = Generator[int, None, Result]
 
-# Of so many steps one is of the request that came first, the others of those that have least left to do: a short request
-# passes all the long ones, and these still move on whatever arrives.
+# Of so many steps one is of the request that came first, the others of those that have least left to do: a short
+# request passes all the long ones, and these still move on whatever arrives.
 _TURNS = 4
-# How many bytes of a request are taken for one step until it is read.
-_BYTES_PER_STEP = 2**16
+# How many bytes of a request are taken for one step until it is read: a batch of short texts.
+_BYTES_PER_STEP = 2**13
 
 
 @dataclass(eq=False)
