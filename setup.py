@@ -30,7 +30,7 @@ EXTRAS = {
     "serving": [
         "tensorflow-serving-api~=2.20.0",
         "grpcio>=1.66",
-        "grpcio-health-checking>=1.66",
+        "grpcio-health-checking>=1.66,<1.72",  # later releases need protobuf 6, and Colab has 5
         "starlette>=0.45",
         "uvicorn>=0.34",
         "httpx>=0.28",
