@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import errno
 import logging
 import os
@@ -10,7 +11,7 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -31,6 +32,7 @@ class ArgumentParser(argparse.ArgumentParser):
     def __init__(self, *, command: str, description: str, examples: str) -> None:
         super().__init__(
             prog=f"python -m bert_tf.{command}",
+            usage="%(prog)s [flags]",
             description=description,
             epilog=f"examples:\n{examples}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -38,26 +40,51 @@ class ArgumentParser(argparse.ArgumentParser):
         )
         self.add_argument("-q", "--quiet", action="store_true", help="only warnings and errors on stderr")
 
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse has it; of a flag that it does not know, the nearest is named."""
+        arguments, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{self._nearest(unknown)}")
+        return arguments
+
+    def _nearest(self, unknown: Sequence[str]) -> str:
+        flag = next((word.split("=", 1)[0] for word in unknown if word.startswith("--")), "")
+        known = [name for name in self._option_string_actions if name.startswith("--")]
+        section, _, leaf = flag.rpartition(".")
+        beside = {name.rpartition(".")[2]: name for name in known if section and name.rpartition(".")[0] == section}
+        near = [beside[name] for name in difflib.get_close_matches(leaf, beside, 1)]
+        if not beside:
+            near = difflib.get_close_matches(flag, known, 1, 0.7) or [n for n in known if n.endswith(f".{flag[2:]}")]
+        if near:
+            return f". Did you mean {near[0]}?"
+        return f"; there are: {', '.join(beside.values())}" if beside else ""
+
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message} (see {self.prog} --help)")
 
 
 def add_config_flags(parser: argparse.ArgumentParser, schema: type[BaseModel], argv: Sequence[str]) -> None:
-    """Adds one dotted flag for each leaf of ``schema``.
+    """Adds one dotted flag for each leaf of ``schema``, grouped by its sections.
 
     A field that is a free mapping (``data.columns``) takes any name below it: those flags are taken from ``argv``. So
     are the names of sections that the user names (``tasks``).
     """
-    for name, field in _leaves(schema, [arg.split("=", 1)[0].removeprefix("--") for arg in argv]):
+    groups: dict[str, argparse._ActionsContainer] = {"": parser}
+    for name, field, section in _leaves(schema, [arg.split("=", 1)[0].removeprefix("--") for arg in argv]):
+        prefix = name.rpartition(".")[0]
+        if prefix not in groups:
+            about = (section.__doc__ or "").split("\n\n")[0].replace("``", "")
+            groups[prefix] = parser.add_argument_group(f"--{prefix}.*", about)
+        group = groups[prefix]
         if typing.get_origin(field.annotation) is dict:
             given = {arg.split("=", 1)[0] for arg in argv if arg.startswith(f"--{name}.")}
             for flag in sorted(given) or [f"--{name}.KEY"]:
-                parser.add_argument(flag, dest=flag[2:], nargs="+", metavar="VALUE", help=field.description)
+                group.add_argument(flag, dest=flag[2:], nargs="+", metavar="VALUE", help=field.description)
             continue
         many = "list" in str(field.annotation)
         default = None if field.is_required() else field.get_default(call_default_factory=True)
         extra: Any = field.json_schema_extra or {}
-        parser.add_argument(
+        group.add_argument(
             f"--{name}",
             *extra.get("other_flags", ()),
             dest=name,
@@ -80,11 +107,13 @@ def config_values(arguments: argparse.Namespace, schema: type[BaseModel]) -> dic
     """Returns the flags that were given, as the nested mapping that ``schema`` validates."""
     values: dict[str, Any] = {}
     top = set(schema.model_fields)
-    mappings = {name for name, field in _leaves(schema, vars(arguments)) if typing.get_origin(field.annotation) is dict}
+    leaves = list(_leaves(schema, vars(arguments)))
+    mappings = {leaf.name for leaf in leaves if typing.get_origin(leaf.field.annotation) is dict}
+    optional = {leaf.name for leaf in leaves if types.NoneType in typing.get_args(leaf.field.annotation)}
     for name, value in vars(arguments).items():
         if value is None or name.split(".")[0] not in top:
             continue
-        if isinstance(value, str) and value.lower() in _NONE_WORDS and _is_optional(schema, name):
+        if isinstance(value, str) and value.lower() in _NONE_WORDS and name in optional:
             value = None
         if isinstance(value, list) and len(value) == 1 and name.rpartition(".")[0] in mappings:
             value = value[0]  # below a free mapping nobody knows yet whether a list is wanted
@@ -96,20 +125,35 @@ def config_values(arguments: argparse.Namespace, schema: type[BaseModel]) -> dic
     return values
 
 
-def read_config(arguments: argparse.Namespace, schema: type[Config]) -> Config:
+def read_config(arguments: argparse.Namespace, schema: type[Config], flags: type[BaseModel] | None = None) -> Config:
     """Returns the config of ``--config FILE`` with the flags laid over it.
+
+    Args:
+        arguments: the parsed flags.
+        schema: of the config.
+        flags: a stricter schema of which the flags were made: the config must fit it, too.
 
     Raises:
         UserError: the file cannot be read, or a value in it or a flag is wrong.
     """
     values, lines = read_yaml(arguments.config) if arguments.config else ({}, {})
     given = {name for name, value in vars(arguments).items() if value is not None}
-    return validate(
-        schema,
-        merge(values, config_values(arguments, schema)),
-        file=arguments.config,
-        lines={key: line for key, line in lines.items() if key not in given},
-    )
+    lines = {key: line for key, line in lines.items() if key not in given}
+    merged = merge(values, config_values(arguments, flags or schema))
+    if flags is not None:
+        validate(flags, merged, file=arguments.config, lines=lines)
+    return validate(schema, merged, file=arguments.config, lines=lines)
+
+
+def peek(argv: Sequence[str], flag: str) -> str | None:
+    """The value of a flag that decides which other flags there are; ``None`` if it is not given."""
+    value = None
+    for position, word in enumerate(argv):
+        if word == flag and position + 1 < len(argv):
+            value = argv[position + 1]
+        elif word.startswith(f"{flag}="):
+            value = word.partition("=")[2]
+    return value
 
 
 def add_encoding_flag(parser: argparse.ArgumentParser) -> None:
@@ -138,14 +182,22 @@ def positive(text: str) -> int:
     return number
 
 
-def _leaves(schema: type[BaseModel], given: Iterable[str], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
-    """Dotted names of what can be set, with their fields; of sections that the user names, those in ``given``."""
+class _Leaf(NamedTuple):
+    """What can be set: its dotted name, its field, and the section that the field stands in."""
+
+    name: str
+    field: FieldInfo
+    section: type[BaseModel]
+
+
+def _leaves(schema: type[BaseModel], given: Iterable[str], prefix: str = "") -> Iterator[_Leaf]:
+    """What can be set; of sections that the user names, those in ``given``."""
     for name, field in schema.model_fields.items():
         path = f"{prefix}{name}."
         named_by_user = typing.get_origin(field.annotation) is dict
         section = typing.get_args(field.annotation)[1] if named_by_user else field.annotation
         if not (isinstance(section, type) and issubclass(section, BaseModel)):
-            yield prefix + name, field
+            yield _Leaf(prefix + name, field, schema)
         elif named_by_user:
             names = {flag.removeprefix(path).split(".")[0] for flag in given if flag.startswith(path)}
             for each in sorted(names) or ["NAME"]:
@@ -163,11 +215,6 @@ def _metavar(annotation: Any) -> str:
         return "true|false"
     names = {int: "N", float: "X"}
     return next((names[option] for option in options if option in names), "VALUE")
-
-
-def _is_optional(schema: type[BaseModel], name: str) -> bool:
-    field = dict(_leaves(schema, [name])).get(name)
-    return field is not None and types.NoneType in typing.get_args(field.annotation)
 
 
 def start_logging(quiet: bool) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from bert_tf.data.encodings import check_name
 from bert_tf.errors import UserError
+from bert_tf.tasks import task_names
 
 
 def _as_list(value: Any) -> Any:
@@ -18,6 +20,8 @@ def _as_list(value: Any) -> Any:
 
 
 Config = TypeVar("Config", bound=BaseModel)
+
+TASK_HELP = f"what the model answers: {', '.join(task_names())}; its options are --head.*"
 
 DataSpec = Annotated[list[str], BeforeValidator(_as_list)]
 """One data spec or several: a path, a glob, ``tfds:…`` or ``demo:…``; a single string becomes a list of one."""
@@ -166,7 +170,7 @@ class RunConfig(Section):
 class ExperimentConfig(RunConfig):
     """One experiment: backbone × task × data × training recipe."""
 
-    task: str = Field("classification", description="what the model answers: a file of bert_tf/tasks")
+    task: str = Field("classification", description=TASK_HELP)
     backbone: str = Field(
         ..., description="preset name, hf://…, kaggle://…, local directory, package://NAME/PATH or scratch:SIZE"
     )
@@ -239,12 +243,13 @@ def validate(
     try:
         return schema.model_validate(values)
     except ValidationError as error:
-        known = ", ".join(f"--{flag_prefix}{name}" for name in schema.model_fields)
-        problems = [_explain(problem, file, lines or {}, flag_prefix, known) for problem in error.errors()]
+        problems = [_explain(problem, file, lines or {}, flag_prefix, schema) for problem in error.errors()]
         raise UserError("\n".join(problems)) from None
 
 
-def _explain(problem: Any, file: str | None, lines: Mapping[str, int], flag_prefix: str, known: str) -> str:
+def _explain(
+    problem: Any, file: str | None, lines: Mapping[str, int], flag_prefix: str, schema: type[BaseModel]
+) -> str:
     path = [str(part) for part in problem["loc"]]
     key = flag_prefix + ".".join(part for part in path if not part.isdigit())
     where = f"--{key}" if key else "config"
@@ -255,10 +260,21 @@ def _explain(problem: Any, file: str | None, lines: Mapping[str, int], flag_pref
         case "missing":
             return f"{where} is required."
         case "extra_forbidden":
-            return f"{where}: there is no such option" + (f"; there are: {known}." if flag_prefix else " (see --help).")
+            prefix, _, leaf = key.rpartition(".")
+            known = {name: f"--{prefix}{'.' if prefix else ''}{name}" for name in _fields_at(schema, path[:-1])}
+            if near := difflib.get_close_matches(leaf, known, 1):
+                return f"{where}: there is no such option. Did you mean {known[near[0]]}?"
+            return f"{where}: there is no such option; there are: {', '.join(known.values())}."
         case "value_error":
             return f"{where}: {message}."
     return f"{where}: {message[0].lower()}{message[1:]}, not {problem['input']!r}."
+
+
+def _fields_at(schema: Any, path: Sequence[str]) -> Iterable[str]:
+    """Names of the fields of the section at ``path``; of a mapping, the section of its values."""
+    for name in path:
+        schema = get_args(schema)[1] if get_origin(schema) is dict else schema.model_fields[name].annotation
+    return getattr(schema, "model_fields", ())
 
 
 def load(path: str | Path, schema: type[Config]) -> Config:

@@ -13,7 +13,7 @@ from pydantic import Field
 from bert_tf import command_line
 from bert_tf.atomic_file import OutputIfPossible, refuse_input_as_output, write_atomically
 from bert_tf.errors import UserError
-from bert_tf.model_flags import HeadFlags, add_model_flags, open_model, open_tasks
+from bert_tf.model_flags import HeadFlags, add_head_flags, add_model_flags, open_model, open_tasks
 
 if TYPE_CHECKING:
     from bert_tf.training.run_directory import RunDirectory
@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> None:
         help="a label that training did not have [the run's]",
     )
     command_line.add_encoding_flag(parser)
-    command_line.add_config_flags(parser, Flags, argv)
+    add_head_flags(parser, Flags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bert_tf import command_line
 from bert_tf.errors import UserError
-from bert_tf.model_flags import HeadFlags, add_model_flags, open_model, open_tasks
+from bert_tf.model_flags import HeadFlags, add_head_flags, add_model_flags, open_model, open_tasks
 
 EXAMPLES = """\
   python -m bert_tf.export --run runs/x --output exported/sentiment
@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> None:
         "--dtype", choices=("float32", "float16"), help="with --format preset: how weights are stored [float32]"
     )
     parser.add_argument("--version", type=int, metavar="N", help="version number [one more than the highest]")
-    command_line.add_config_flags(parser, HeadFlags, argv)
+    add_head_flags(parser, HeadFlags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
 

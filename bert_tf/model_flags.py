@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
 from bert_tf import command_line
 from bert_tf.errors import UserError
+from bert_tf.head_flags import with_head
 
 if TYPE_CHECKING:
     from bert_tf.training.run_directory import RunDirectory
@@ -32,6 +34,12 @@ def add_model_flags(parser: argparse.ArgumentParser, *, task: str) -> None:
     parser.add_argument("--backbone", metavar="SPEC", help="instead of --run: a backbone without training")
     parser.add_argument("--task", metavar="NAME", help=f"beside --backbone: what the model answers [{task}]")
     parser.set_defaults(default_task=task)
+
+
+def add_head_flags(parser: argparse.ArgumentParser, flags: type[HeadFlags], argv: Sequence[str]) -> None:
+    """Adds the flags of ``flags``, among them the options of ``--task``."""
+    task = command_line.peek(argv, "--task") or parser.get_default("default_task")
+    command_line.add_config_flags(parser, with_head(flags, task), argv)
 
 
 def open_model(arguments: argparse.Namespace) -> RunDirectory | UntrainedModel:

@@ -11,7 +11,7 @@ from pydantic import Field
 from bert_tf import command_line
 from bert_tf.atomic_file import open_atomically, refuse_input_as_output
 from bert_tf.errors import UserError
-from bert_tf.model_flags import HeadFlags, add_model_flags, open_model
+from bert_tf.model_flags import HeadFlags, add_head_flags, add_model_flags, open_model
 
 EXAMPLES = """\
   python -m bert_tf.predict --run runs/x --text "我非常喜欢这本书。"
@@ -47,7 +47,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--batch_size", type=command_line.positive, metavar="N", help="largest batch [the run's]")
     parser.add_argument("--top_k", type=command_line.positive, metavar="N", help="answers, in tasks that give several")
     command_line.add_encoding_flag(parser)
-    command_line.add_config_flags(parser, Flags, argv)
+    add_head_flags(parser, Flags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
     given = {name: getattr(arguments, name) for name in INPUTS if getattr(arguments, name) is not None}

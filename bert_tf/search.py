@@ -12,7 +12,7 @@ from pydantic import Field
 from bert_tf import command_line
 from bert_tf.atomic_file import refuse_input_as_output
 from bert_tf.errors import UserError
-from bert_tf.model_flags import HeadFlags, add_model_flags, open_model
+from bert_tf.model_flags import HeadFlags, add_head_flags, add_model_flags, open_model
 
 EXAMPLES = """\
   python -m bert_tf.search --run runs/vectors --data corpus.txt --query "how do I get my money back?"
@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--index", metavar="FILE", help=".npy file for the corpus' vectors: written once, then read")
     parser.add_argument("--batch_size", type=command_line.positive, metavar="N", help="largest batch [the run's]")
     command_line.add_encoding_flag(parser)
-    command_line.add_config_flags(parser, Flags, argv)
+    add_head_flags(parser, Flags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
 

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from bert_tf import command_line
 from bert_tf.config import ExperimentConfig, read_yaml
 from bert_tf.errors import UserError
+from bert_tf.head_flags import check_head, with_head
 from bert_tf.multi_task.config import MultiTaskConfig
+from bert_tf.multi_task.mistakes import mistakes_of
 
 EXAMPLES = """\
   python -m bert_tf.train --task classification --backbone bert_base_zh --data.train train.tsv \\
@@ -23,9 +25,12 @@ def main(argv: Sequence[str]) -> None:
     parser = command_line.ArgumentParser(command="train", description="Fine-tune BERT.", examples=EXAMPLES)
     parser.add_argument("--config", metavar="FILE", help="YAML config; flags win over it")
     parser.add_argument("--resume", action="store_true", help="continue a run from its last checkpoint")
-    config_file = parser.parse_known_args([a for a in argv if a not in ("-h", "--help")])[0].config
-    several = read_yaml(config_file)[0].get("tasks") if config_file else None
-    command_line.add_config_flags(parser, MultiTaskConfig if several else ExperimentConfig, argv)
+    config_file = command_line.peek(argv, "--config")
+    values = read_yaml(config_file)[0] if config_file else {}
+    several = values.get("tasks")
+    task = command_line.peek(argv, "--task") or values.get("task", ExperimentConfig.model_fields["task"].default)
+    flags = MultiTaskConfig if several else with_head(ExperimentConfig, str(task))
+    command_line.add_config_flags(parser, flags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
 
@@ -35,12 +40,16 @@ def main(argv: Sequence[str]) -> None:
             if name not in several:
                 raise UserError(f"--tasks.{name}: {config_file} has no such task; it has: {', '.join(several)}.")
         config = command_line.read_config(arguments, MultiTaskConfig)
+        for name, entry in config.tasks.items():
+            with mistakes_of(name):
+                check_head(entry.task, entry.head)
 
         from bert_tf.multi_task.experiment import run_multi_task
 
         run_multi_task(config, resume=arguments.resume)
     else:
-        experiment = command_line.read_config(arguments, ExperimentConfig)
+        experiment = command_line.read_config(arguments, ExperimentConfig, flags)
+        check_head(experiment.task, experiment.head)
 
         from bert_tf.training.experiment import run_experiment
 

@@ -21,6 +21,7 @@ class TaskSchema:
         source_columns: further columns that :meth:`prepare` reads; ``--data.columns.NAME`` may rename them.
         class_column: the column by which splits are stratified and conflicting labels found; ``None`` without classes.
         keeps_text: the answers point into the text, so cleaning drops rows but never changes a text.
+        trainable: it is trained on records; else pre-training makes its model.
         works_untrained: a backbone answers without training, so commands take ``--backbone`` instead of ``--run``.
     """
 
@@ -32,6 +33,7 @@ class TaskSchema:
     source_columns: ClassVar[tuple[str, ...]] = ()
     class_column: ClassVar[str | None] = "label"
     keeps_text: ClassVar[bool] = False
+    trainable: ClassVar[bool] = True
     works_untrained: ClassVar[bool] = False
 
     @classmethod

@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from bert_tf.config import DataConfig, ExperimentConfig, RunConfig, ScratchConfig, Section, TrainingConfig
+from bert_tf.config import TASK_HELP, DataConfig, ExperimentConfig, RunConfig, ScratchConfig, Section, TrainingConfig
 
 
 class TaskEntry(Section):
     """One of the tasks: what an experiment says of its task, and how much it counts beside the others."""
 
-    task: str = Field("classification", description="what the model answers: a file of bert_tf/tasks")
+    task: str = Field("classification", description=TASK_HELP)
     data: DataConfig = Field(default_factory=DataConfig)
     head: dict[str, Any] = Field(default_factory=dict, description="options of the task")
     loss_weight: float = Field(1.0, gt=0, description="factor of this task's loss (loss_weighting fixed)")

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -15,6 +12,7 @@ from bert_tf.backbones.loading import load_backbone
 from bert_tf.config import load
 from bert_tf.errors import UserError
 from bert_tf.multi_task.config import MultiTaskConfig
+from bert_tf.multi_task.mistakes import mistakes_of
 from bert_tf.multi_task.model import MultiTaskModel
 from bert_tf.multi_task.progress import MultiTaskProgress, TaskEarlyStopping
 from bert_tf.multi_task.schedule import probabilities
@@ -47,7 +45,7 @@ def run_multi_task(config: MultiTaskConfig, *, resume: bool = False) -> RunDirec
     experiments = {name: config.experiment(name) for name in config.tasks}
     data: dict[str, TaskData] = {}
     for name, experiment in experiments.items():
-        with _mistakes_of(name):
+        with mistakes_of(name):
             data[name] = TaskData.open(experiment)
     tasks = {}
     with strategy.scope():
@@ -61,7 +59,7 @@ def run_multi_task(config: MultiTaskConfig, *, resume: bool = False) -> RunDirec
         )
         keras.utils.set_random_seed(config.seed)
         for name, experiment in experiments.items():
-            with _mistakes_of(name):
+            with mistakes_of(name):
                 tasks[name] = data[name].build(loaded, experiment)
                 if not loaded.backbone.trainable:
                     raise UserError("its --head options freeze the backbone, which all tasks share.")
@@ -72,7 +70,7 @@ def run_multi_task(config: MultiTaskConfig, *, resume: bool = False) -> RunDirec
 
     members = {}
     for name, experiment in experiments.items():
-        with _mistakes_of(name):
+        with mistakes_of(name):
             members[name] = data[name].batches(tasks[name], experiment, strategy)
     progress = MultiTaskProgress()
     batches = MultiTaskBatches(members, config.sampling, seed=config.seed, epochs=recipe.epochs, progress=progress)
@@ -128,13 +126,3 @@ def _check_order(run: RunDirectory, config: MultiTaskConfig) -> None:
         before = list(load(run.config_file, MultiTaskConfig).tasks)
         if before != list(config.tasks):
             raise UserError(f"--resume: the run in {run.path} began with its tasks in the order {', '.join(before)}.")
-
-
-@contextmanager
-def _mistakes_of(name: str) -> Iterator[None]:
-    """Says which task a mistake is of, and the flags as they are called in its section."""
-    try:
-        yield
-    except UserError as error:
-        flags = re.sub(r"--(?=(data|head|task)\b)", f"--tasks.{name}.", str(error))
-        raise UserError(f"task {name}: {flags}") from None

@@ -12,7 +12,7 @@ from bert_tf.layers.pooling_kinds import Pooling
 
 
 class Options(Section):
-    """``--head.*`` of classification."""
+    """The options of classification."""
 
     pooling: Pooling = Field("cls", description="what the last layer reads: cls, mean, mean_max, attention or last4")
     dropout: float = Field(0.1, ge=0, lt=1, description="dropout before the last layer")

@@ -12,7 +12,7 @@ from bert_tf.layers.pooling_kinds import Pooling, WindowPooling
 
 
 class Options(Section):
-    """``--head.*`` of document classification."""
+    """The options of document classification."""
 
     strategy: Literal["windows", "head_tail"] = Field(
         "windows", description="windows of --data.sequence_length tokens, or head_tail: the beginning and the end only"

@@ -11,7 +11,7 @@ from bert_tf.data.schema import TaskSchema
 
 
 class Options(Section):
-    """``--head.*`` of sentence embeddings."""
+    """The options of sentence embeddings."""
 
     loss: Literal["contrastive", "cosent", "cosine", "triplet", "simcse"] = Field(
         "contrastive", description="contrastive and triplet: pairs; cosent and cosine: scored pairs; simcse: texts"

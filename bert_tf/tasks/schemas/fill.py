@@ -15,7 +15,7 @@ MASK = "[MASK]"
 
 
 class Options(Section):
-    """``--head.*`` of masked-token filling."""
+    """The options of masked-token filling."""
 
     top_k: int = Field(5, ge=1, description="candidates for each mask")
 
@@ -28,6 +28,7 @@ class FillSchema(TaskSchema):
     target_columns: ClassVar[tuple[str, ...]] = ("label",)
     class_column: ClassVar[str | None] = None
     keeps_text: ClassVar[bool] = True
+    trainable: ClassVar[bool] = False
     works_untrained: ClassVar[bool] = True
 
     @classmethod

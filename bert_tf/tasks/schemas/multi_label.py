@@ -14,7 +14,7 @@ from bert_tf.layers.pooling_kinds import Pooling
 
 
 class Options(Section):
-    """``--head.*`` of multi-label classification."""
+    """The options of multi-label classification."""
 
     separator: str = Field(",", min_length=1, description="parts the labels where a record has them as one string")
     thresholds: Literal["fixed", "global", "per_label"] = Field(

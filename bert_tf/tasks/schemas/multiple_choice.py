@@ -16,7 +16,7 @@ _NUMBERED = re.compile(r"(?:choice|ending|option)_?(\d+)")
 
 
 class Options(Section):
-    """``--head.*`` of multiple choice."""
+    """The options of multiple choice."""
 
     dropout: float = Field(0.1, ge=0, lt=1, description="dropout before the last layer")
     pooling: Literal["cls", "mean", "attention"] = Field("cls", description="how the tokens become one vector")

@@ -10,7 +10,7 @@ from bert_tf.layers.pooling_kinds import Pooling
 
 
 class Options(Section):
-    """``--head.*`` of ordinal classification."""
+    """The options of ordinal classification."""
 
     pooling: Pooling = Field("cls", description="what the last layer reads: cls, mean, mean_max, attention or last4")
     dropout: float = Field(0.1, ge=0, lt=1, description="dropout before the last layer")

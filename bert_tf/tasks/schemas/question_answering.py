@@ -13,7 +13,7 @@ from bert_tf.data.schema import TaskSchema
 
 
 class Options(Section):
-    """``--head.*`` of question answering."""
+    """The options of question answering."""
 
     doc_stride: int = Field(128, ge=1, description="context tokens from the start of a window to that of the next")
     max_query_length: int = Field(64, ge=1, description="tokens of a question that are read")

@@ -13,7 +13,7 @@ from bert_tf.layers.pooling_kinds import Pooling
 
 
 class Options(Section):
-    """``--head.*`` of regression."""
+    """The options of regression."""
 
     bounds: list[float] | None = Field(
         None, description="lowest and highest answer, such as 0 5 (default: none, any number may be answered)"

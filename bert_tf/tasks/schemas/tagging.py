@@ -16,7 +16,7 @@ LabelPieces = Literal["first", "all"]
 
 
 class Options(Section):
-    """``--head.*`` of tagging."""
+    """The options of tagging."""
 
     decoder: Decoder = Field(
         "softmax", description="softmax, crf, or span, which finds nested and overlapping entities"

@@ -11,7 +11,7 @@ from bert_tf.data.schema import TaskSchema
 
 
 class Options(Section):
-    """``--head.*`` of translation."""
+    """The options of translation."""
 
     decoder_layers: int | None = Field(None, ge=1, description="layers of the decoder (default: the encoder's)")
     decoder_hidden_dim: int | None = Field(None, ge=8, description="width of the decoder (default: the encoder's)")

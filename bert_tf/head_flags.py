@@ -1,0 +1,37 @@
+"""``--head.*``: the options of the chosen task, shown by ``--help`` and checked before TensorFlow is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, Field, create_model
+
+from bert_tf.config import validate
+from bert_tf.errors import UserError
+from bert_tf.tasks import find_schema
+
+
+def with_head(schema: type[BaseModel], task: str) -> type[BaseModel]:
+    """The schema of flags whose ``head``, any mapping in a config, is the options of one task.
+
+    Raises:
+        UserError: there is no such task.
+    """
+    options: Any = find_schema(task).Options
+    return create_model(schema.__name__, __base__=schema, head=(options, Field(default_factory=options)))
+
+
+def check_head(task: str, head: Mapping[str, Any]) -> None:
+    """Checks the options of a task that is to be trained.
+
+    Raises:
+        UserError: there is no such task or option, or the task is not trained on labels.
+    """
+    schema = find_schema(task)
+    if not schema.trainable:
+        raise UserError(
+            f"--task {task} is not trained on labels: python -m bert_tf.pretrain makes a model that predict --task "
+            f"{task} reads."
+        )
+    validate(schema.Options, head, flag_prefix="head.")
