@@ -22,6 +22,7 @@ class TaskSchema:
         class_column: the column by which splits are stratified and conflicting labels found; ``None`` without classes.
         keeps_text: the answers point into the text, so cleaning drops rows but never changes a text.
         trainable: it is trained on records; else pre-training makes its model.
+        without_target: what to say where data lacks a target column.
         works_untrained: a backbone answers without training, so commands take ``--backbone`` instead of ``--run``.
     """
 
@@ -34,6 +35,7 @@ class TaskSchema:
     class_column: ClassVar[str | None] = "label"
     keeps_text: ClassVar[bool] = False
     trainable: ClassVar[bool] = True
+    without_target: ClassVar[str] = "Data without it, such as a published test set, is for predict."
     works_untrained: ClassVar[bool] = False
 
     @classmethod

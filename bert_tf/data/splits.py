@@ -66,6 +66,7 @@ def open_splits(config: DataConfig, schema: TaskSchema | type[TaskSchema], *, se
             quoting=config.quoting,
             encoding=config.encoding,
             strip_token_digits=config.strip_token_digits,
+            without_target=schema.without_target,
             source_columns=schema.source_columns,
             prepare=schema.prepare,
         )

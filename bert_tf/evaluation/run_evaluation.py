@@ -107,6 +107,7 @@ def open_evaluation_data(
         quoting=config.quoting,
         encoding=encoding,
         strip_token_digits=config.strip_token_digits,
+        without_target=task.without_target,
         columns_flag="--columns",
     )
 

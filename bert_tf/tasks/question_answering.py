@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -13,7 +14,7 @@ from pydantic import BaseModel
 
 from bert_tf.backbones.loading import LoadedBackbone
 from bert_tf.data.answer_spans import NO_ANSWER, NOT_FOUND, find_answer
-from bert_tf.data.records import Records, Row
+from bert_tf.data.records import Records, Row, is_missing
 from bert_tf.errors import UserError
 from bert_tf.evaluation.best_spans import IMPOSSIBLE, best_spans_of_records, best_spans_of_windows
 from bert_tf.evaluation.question_answering_metrics import answer_metrics, answer_scores, best_threshold
@@ -295,7 +296,7 @@ class QuestionAnswerer(QuestionAnsweringSchema, TextTask):
         self, targets: Sequence[Any], finished: Mapping[str, np.ndarray], rows: Sequence[Row]
     ) -> dict[str, Any]:
         """``predictions.json``, and ``na_probs.json`` where questions have no answer: 0.5 at the threshold."""
-        ids = [str(row.values.get("id", row.line)) for row in rows]
+        ids = _unique_ids(rows)
         files: dict[str, Any] = {"predictions.json": dict(zip(ids, self._predictions(finished), strict=True))}
         if self.null_answers:
             above = finished["null_score"].astype(float) - self.null_threshold
@@ -327,6 +328,27 @@ def _answer(text: bytes, start: Any, end: Any, score: Any) -> dict[str, Any]:
 
 def _texts(texts: np.ndarray) -> list[str]:
     return [text.decode("utf-8") for text in texts]
+
+
+def _unique_ids(rows: Sequence[Row]) -> list[str]:
+    """The questions' ids, or numbers; of those that have the same, the later ones with a number behind it."""
+    wanted = [row.line if is_missing(row.values.get("id")) else row.values["id"] for row in rows]
+    taken = set(map(str, wanted))
+    ids: dict[str, None] = {}
+    for each in map(str, wanted):
+        key, number = each, 1
+        while key in ids or (number > 1 and key in taken):
+            number += 1
+            key = f"{each}#{number}"
+        ids[key] = None
+    if repeated := len(rows) - len(taken):
+        first = next(each for each, count in Counter(map(str, wanted)).items() if count > 1)
+        logger.warning(
+            "%s of %s questions have the id of another one (such as %r): predictions.json calls the later ones "
+            "%s#2, …, and an official script reads the first of them only: give each question an id of its own",
+            f"{repeated:,}", f"{len(rows):,}", first, first,
+        )  # fmt: skip
+    return list(ids)
 
 
 def _references(rows: Sequence[Row]) -> list[list[str]]:

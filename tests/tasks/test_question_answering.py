@@ -262,6 +262,20 @@ def test_threshold_is_tuned_on_questions_without_answers() -> None:
     assert task.evaluation_files([], finished, records)["predictions.json"] == {"2": "x", "3": "x", "4": ""}
 
 
+def test_questions_with_the_same_id_are_told_apart_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    task = small_answerer(null_answers=True)
+    ids: list[Any] = ["q", "q", "q#2", "", None, "q"]
+    rows = [{"id": one, "question": "?", "context": "x", "answers": []} for one in ids]
+    finished = {
+        "n_best_answers": np.array([[b"a"], [b"b"], [b"c"], [b"d"], [b"e"], [b"f"]], object),
+        "null_score": np.full(6, -3.0, np.float32),
+    }
+    files = task.evaluation_files([], finished, list(made_records(rows)))
+    assert files["predictions.json"] == {"q": "a", "q#3": "b", "q#2": "c", "5": "d", "6": "e", "q#4": "f"}
+    assert files["na_probs.json"].keys() == files["predictions.json"].keys()
+    assert "2 of 6 questions have the id of another one (such as 'q')" in caplog.text
+
+
 def answered(text: str, start: int | None = 0, context: str = "光荣和ω-force 光荣") -> dict[str, Any]:
     return {"question": "?", "context": context, "answers": [{"text": text, "answer_start": start}]}
 

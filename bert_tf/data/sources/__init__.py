@@ -45,6 +45,7 @@ class _Columns:
     optional: Sequence[str]
     texts: Sequence[str]
     flag: str
+    without_target: str
     prepare: Callable[[Row], Row] | None
 
 
@@ -61,6 +62,7 @@ def open_records(
     strip_token_digits: bool = False,
     columns_flag: str = "--data.columns",
     source_columns: Sequence[str] = (),
+    without_target: str = "",
     prepare: Callable[[Row], Row] | None = None,
 ) -> Records:
     """Opens one data spec or several, one after the other.
@@ -77,6 +79,7 @@ def open_records(
         strip_token_digits: see :class:`ReadOptions`.
         columns_flag: the flag that names columns, for messages.
         source_columns: further columns that ``columns`` may rename, for ``prepare``.
+        without_target: what to say where a required column that is no text is missing or empty.
         prepare: turns a row as it was read (and renamed) into one with the required columns.
 
     Returns:
@@ -89,7 +92,7 @@ def open_records(
     known = {*required, *optional, *text_columns, *source_columns}
     asked = {ours: theirs for ours, theirs in columns.items() if ours in known}
     optional = [name for name in dict.fromkeys([*optional, *text_columns]) if name not in required]
-    wanted = _Columns(asked, tuple(required), optional, text_columns, columns_flag, prepare)
+    wanted = _Columns(asked, tuple(required), optional, text_columns, columns_flag, without_target, prepare)
     options = ReadOptions(header, quoting, encoding, strip_token_digits)
     sources = [source for one in specs for source in _resolve(one)]
 
@@ -168,7 +171,8 @@ def _checked(sources: Iterator[Iterator[Row]], wanted: _Columns) -> Iterator[Row
                     values[name] = text_of(row, name)
             for name in targets:
                 if is_missing(values[name]):
-                    raise UserError(f"{row.where()}: the {name} is empty. Fill it in or remove the row.")
+                    hint = wanted.without_target and f" {wanted.without_target}"
+                    raise UserError(f"{row.where()}: the {name} is empty. Fill it in or remove the row.{hint}")
             first_of_source = False
             yield row
 
@@ -188,6 +192,8 @@ def _missing_column(row: Row, named: Sequence[str], first_of_source: bool, neede
         # It was to be made of others, as spans are of tags: what the user renamed and is not there is why.
         name = next((ours for ours, theirs in wanted.source_names.items() if theirs not in named), name)
     found = ", ".join(map(repr, named))
+    is_target = name in wanted.required and name not in wanted.texts
+    hint = f" {wanted.without_target}" if is_target and wanted.without_target else ""
     json_lines = (
         f" It was read as JSON Lines; squad:{row.file} reads SQuAD's JSON, or says what is wrong with it."
         if suffix(row.file) == ".json"
@@ -195,5 +201,5 @@ def _missing_column(row: Row, named: Sequence[str], first_of_source: bool, neede
     )
     return (
         f"{row.file if first_of_source else row.where()}: there is no column {wanted.source_names.get(name, name)!r}; "
-        f"there are: {found}. Name the right one with {wanted.flag}.{name} NAME.{json_lines}"
+        f"there are: {found}. Name the right one with {wanted.flag}.{name} NAME.{hint}{json_lines}"
     )

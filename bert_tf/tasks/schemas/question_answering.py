@@ -33,6 +33,10 @@ class QuestionAnsweringSchema(TaskSchema):
     source_columns: ClassVar[tuple[str, ...]] = ("id", "answer", "answer_start", "is_impossible")
     class_column: ClassVar[str | None] = None
     keeps_text: ClassVar[bool] = True
+    without_target: ClassVar[str] = (
+        'A question that has no answer says so with "answers": [] or "is_impossible": true; data without answers, such '
+        "as a published test set, is for predict."
+    )
 
     @classmethod
     def prepare(cls, row: Row) -> Row:
