@@ -13,10 +13,12 @@ from sklearn.pipeline import make_pipeline
 from bert_tf.evaluation.classification_metrics import classification_metrics
 
 
-def majority_baseline(train_targets: np.ndarray, test_targets: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
+def majority_baseline(
+    train_targets: np.ndarray, test_targets: np.ndarray, labels: Sequence[str], positive: str | None = None
+) -> dict[str, Any]:
     """Answers the most frequent training class to everything, with the training frequencies as probabilities."""
     frequencies = np.bincount(train_targets, minlength=len(labels)) / len(train_targets)
-    return classification_metrics(test_targets, np.tile(frequencies, (len(test_targets), 1)), labels)
+    return classification_metrics(test_targets, np.tile(frequencies, (len(test_targets), 1)), labels, positive=positive)
 
 
 def tfidf_baseline(
@@ -25,6 +27,7 @@ def tfidf_baseline(
     test_texts: Sequence[str],
     test_targets: np.ndarray,
     labels: Sequence[str],
+    positive: str | None = None,
 ) -> dict[str, Any]:
     """TF-IDF of character 1- to 3-grams, then logistic regression; characters need no segmenter, so Chinese works.
 
@@ -38,4 +41,4 @@ def tfidf_baseline(
     probabilities = np.zeros((len(test_texts), len(labels)))
     # A label that training never showed has no column in scikit-learn's answer.
     probabilities[:, model.classes_] = model.predict_proba(test_texts)
-    return classification_metrics(test_targets, probabilities, labels)
+    return classification_metrics(test_targets, probabilities, labels, positive=positive)

@@ -8,9 +8,16 @@ from typing import Any
 import numpy as np
 from sklearn import metrics
 
+from bert_tf.data.binary_labels import positive_label
+
 
 def classification_metrics(
-    targets: np.ndarray, probabilities: np.ndarray, labels: Sequence[str], predicted: np.ndarray | None = None
+    targets: np.ndarray,
+    probabilities: np.ndarray,
+    labels: Sequence[str],
+    predicted: np.ndarray | None = None,
+    *,
+    positive: str | None = None,
 ) -> dict[str, Any]:
     """Scores predicted probabilities against the true classes.
 
@@ -19,12 +26,13 @@ def classification_metrics(
         probabilities: ``(examples, classes)`` float, rows add up to 1.
         labels: label names by class index.
         predicted: answered class indices, ``(examples,)`` int; default the most probable ones.
+        positive: of two labels, the one that ``f1_positive`` is of; default the last.
 
     Returns:
-        ``accuracy``, macro ``precision``, ``recall`` and ``f1``, of two labels ``f1_positive`` (F1 of the second, as
-        GLUE scores MRPC and QQP), ``weighted_f1``, ``mcc``, ``loss`` (mean cross-entropy in nats), ``per_label`` (name
-        to precision, recall, F1, support) and ``confusion_matrix`` (rows are the true labels, columns the predicted
-        ones, in the order of ``labels``).
+        ``accuracy``, macro ``precision``, ``recall`` and ``f1``, of two labels ``f1_positive`` (F1 of one of them, as
+        GLUE scores MRPC and QQP) and ``positive_label`` (its name), ``weighted_f1``, ``mcc``, ``loss`` (mean
+        cross-entropy in nats), ``per_label`` (name to precision, recall, F1, support) and ``confusion_matrix`` (rows
+        are the true labels, columns the predicted ones, in the order of ``labels``).
     """
     predicted = probabilities.argmax(axis=-1) if predicted is None else predicted
     classes = np.arange(len(labels))
@@ -39,7 +47,7 @@ def classification_metrics(
         "precision": float(precision[present].mean()),
         "recall": float(recall[present].mean()),
         "f1": float(f1[present].mean()),
-        **({"f1_positive": float(f1[1])} if len(labels) == 2 else {}),
+        **_of_positive(labels, positive, f1),
         "weighted_f1": float(np.average(f1, weights=support)),
         "mcc": float(metrics.matthews_corrcoef(targets, predicted)),
         "loss": float(-np.log(np.maximum(true_probability, 1e-30)).mean()),
@@ -47,6 +55,11 @@ def classification_metrics(
         "per_label": per_label(labels, precision, recall, f1, support),
         "confusion_matrix": metrics.confusion_matrix(targets, predicted, labels=classes).tolist(),
     }
+
+
+def _of_positive(labels: Sequence[str], positive: str | None, f1: np.ndarray) -> dict[str, Any]:
+    name = positive_label(labels, positive)
+    return {} if name is None else {"f1_positive": float(f1[labels.index(name)]), "positive_label": name}
 
 
 def per_label(

@@ -15,8 +15,13 @@ def metrics_table(columns: Mapping[str, Mapping[str, Any]]) -> str:
     """
     names = [name for name, value in next(iter(columns.values())).items() if isinstance(value, int | float)]
     rows = [["", *columns]]
-    rows += [[name, *(_number(metrics.get(name)) for metrics in columns.values())] for name in names]
+    rows += [[_title(name, columns), *(_number(metrics.get(name)) for metrics in columns.values())] for name in names]
     return table(rows)
+
+
+def _title(name: str, columns: Mapping[str, Mapping[str, Any]]) -> str:
+    positive = next(iter(columns.values())).get("positive_label")
+    return f"{name} ({positive})" if name == "f1_positive" and positive is not None else name
 
 
 def label_table(metrics: Mapping[str, Any]) -> str:

@@ -29,6 +29,9 @@ class TextClassifier(ClassificationSchema, SingleLabelTask):
         label_smoothing: see :class:`bert_tf.losses.cross_entropy.SoftmaxLoss`, as the next two.
         focal_gamma: 0 is cross-entropy.
         class_weights: one factor per label, or ``none``.
+        positive_label: of two labels, the one that ``f1_positive`` and ``threshold`` mean; default the last.
+        threshold: see :data:`bert_tf.data.binary_labels.Threshold`.
+        threshold_value: the probability that ``auto`` chose.
 
     Example:
     ```python
@@ -48,6 +51,9 @@ class TextClassifier(ClassificationSchema, SingleLabelTask):
         label_smoothing: float = 0.0,
         focal_gamma: float = 0.0,
         class_weights: Sequence[float] | Literal["none"] = "none",
+        positive_label: str | None = None,
+        threshold: Literal["none", "auto"] | float = "none",
+        threshold_value: float | None = None,
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -74,6 +80,7 @@ class TextClassifier(ClassificationSchema, SingleLabelTask):
         self.pooling = pooling
         self.dropout_rate = dropout
         self.softmax_loss = SoftmaxLoss(label_smoothing, focal_gamma, class_weights)
+        self.set_decision(positive_label, threshold, threshold_value)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -83,6 +90,7 @@ class TextClassifier(ClassificationSchema, SingleLabelTask):
             "pooling": self.pooling,
             "dropout": self.dropout_rate,
             **self.softmax_loss.get_config(),
+            **self.decision_config(),
         }
 
     def loss_per_example(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:

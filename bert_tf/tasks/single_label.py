@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
+import keras
 import numpy as np
 import tensorflow as tf
 from pydantic import BaseModel
 
+from bert_tf.data.binary_labels import positive_label
 from bert_tf.data.labels import counts_of, label_names, label_of, short_list
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
 from bert_tf.evaluation.baselines import majority_baseline, tfidf_baseline
 from bert_tf.evaluation.classification_metrics import classification_metrics
+from bert_tf.evaluation.thresholds import best_f1_threshold
 from bert_tf.losses.cross_entropy import balanced_weights
 from bert_tf.tasks.task import TextTask
 
@@ -23,14 +26,52 @@ from bert_tf.tasks.task import TextTask
 class SingleLabelTask(TextTask):
     """Labels, targets, answers and metrics of a classifier; its outputs are one logit per label, ``(batch, labels)``.
 
-    A subclass sets :attr:`labels` and :attr:`pair` in its constructor and brings the model and the loss.
+    A subclass sets :attr:`labels` and :attr:`pair` in its constructor and brings the model and the loss. One with the
+    options of :class:`bert_tf.data.binary_labels.BinaryOptions` then calls :meth:`set_decision`.
 
     Attributes:
         labels: label names by class index.
+        threshold: see :data:`bert_tf.data.binary_labels.Threshold`.
+        threshold_value: of two labels, the probability from which on the positive one is answered; ``None``: the
+            likelier one is. A variable: graphs that were traced before it was tuned follow it.
     """
 
     best_metric: ClassVar[tuple[str, bool]] = ("accuracy", True)
     labels: list[str]
+    threshold: Literal["none", "auto"] | float = "none"
+    threshold_value: Any = None
+    _positive_label: str | None = None
+
+    @property
+    def positive_label(self) -> str | None:
+        """Of two labels, the one that ``f1_positive`` and the threshold mean."""
+        return positive_label(self.labels, self._positive_label)
+
+    def set_decision(
+        self, positive: str | None, threshold: Literal["none", "auto"] | float, value: float | None
+    ) -> None:
+        """Takes the constructor's arguments ``positive_label``, ``threshold`` and ``threshold_value``.
+
+        Raises:
+            UserError: the positive label is none of the labels, or there are not two.
+        """
+        self._positive_label = positive_label(self.labels, positive, threshold)
+        self.threshold = threshold
+        if threshold == "none":
+            return
+        start = value if value is not None else 0.5 if threshold == "auto" else threshold
+        self.threshold_value = self.add_weight(
+            shape=(),
+            initializer=keras.initializers.Constant(start),
+            trainable=False,
+            dtype="float32",
+            name="threshold_value",
+        )
+
+    def decision_config(self) -> dict[str, Any]:
+        """The arguments of the constructor that :meth:`set_decision` took."""
+        value = None if self.threshold_value is None else float(self.threshold_value.numpy())
+        return {"positive_label": self.positive_label, "threshold": self.threshold, "threshold_value": value}
 
     @classmethod
     def learn_from(
@@ -44,6 +85,7 @@ class SingleLabelTask(TextTask):
         if not counts:
             raise UserError(f"{records.name}: there is no row to train on.")
         names = label_names(counts, labels, records.name)
+        positive_label(names, getattr(options, "positive_label", None), getattr(options, "threshold", "none"))
         return {"labels": names, "pair": pair, **cls.learn_from_counts(counts_of(names, counts), options)}
 
     @classmethod
@@ -59,10 +101,16 @@ class SingleLabelTask(TextTask):
         return f'label "{label_of(row)}" is not one of {short_list(self.labels)} (from the training data)'
 
     def finish(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """``label``, its ``score`` (probability), and ``probabilities`` of all labels."""
         probabilities = tf.nn.softmax(tf.cast(outputs, tf.float32), axis=-1)
+        if self.threshold_value is None:
+            answered = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
+        else:
+            positive = self._positive_index
+            answered = tf.where(probabilities[:, positive] >= self.threshold_value.value, positive, 1 - positive)
         return {
-            "label": tf.gather(tf.constant(self.labels), tf.argmax(probabilities, axis=-1)),
-            "score": tf.reduce_max(probabilities, axis=-1),
+            "label": tf.gather(tf.constant(self.labels), answered),
+            "score": tf.gather(probabilities, answered, batch_dims=1),
             "probabilities": probabilities,
         }
 
@@ -81,7 +129,23 @@ class SingleLabelTask(TextTask):
     def evaluate_outputs(
         self, targets: Sequence[int], finished: Mapping[str, np.ndarray], rows: Sequence[Row]
     ) -> dict[str, Any]:
-        return classification_metrics(np.array(targets), finished["probabilities"], self.labels)
+        probabilities = finished["probabilities"]
+        if self.threshold_value is None:
+            return classification_metrics(np.array(targets), probabilities, self.labels, positive=self.positive_label)
+        threshold = self.threshold_value.numpy()  # which may just have been tuned
+        positive = self._positive_index
+        predicted = np.where(probabilities[:, positive] >= threshold, positive, 1 - positive)
+        metrics = classification_metrics(
+            np.array(targets), probabilities, self.labels, predicted, positive=self.positive_label
+        )
+        return {**metrics, "threshold": float(threshold)}
+
+    def tune(self, targets: Sequence[int], finished: Mapping[str, np.ndarray], rows: Sequence[Row]) -> None:
+        """Sets the threshold that gives the best F1 of the positive label, where it is ``auto``."""
+        if self.threshold == "auto":
+            positive = self._positive_index
+            truth, probabilities = np.array(targets) == positive, finished["probabilities"][:, positive]
+            self.threshold_value.assign(best_f1_threshold(truth, probabilities))
 
     def baselines(self, train: Iterable[tuple[Row, Any]], test: Iterable[tuple[Row, Any]]) -> dict[str, dict[str, Any]]:
         def read(pairs: Iterable[tuple[Row, Any]]) -> tuple[list[str], np.ndarray]:
@@ -91,8 +155,10 @@ class SingleLabelTask(TextTask):
         train_texts, train_targets = read(train)
         test_texts, test_targets = read(test)
         return {
-            "majority class": majority_baseline(train_targets, test_targets, self.labels),
-            "TF-IDF + LR": tfidf_baseline(train_texts, train_targets, test_texts, test_targets, self.labels),
+            "majority class": majority_baseline(train_targets, test_targets, self.labels, self.positive_label),
+            "TF-IDF + LR": tfidf_baseline(
+                train_texts, train_targets, test_texts, test_targets, self.labels, self.positive_label
+            ),
         }
 
     def label_names(self) -> list[str]:
@@ -101,3 +167,8 @@ class SingleLabelTask(TextTask):
     @cached_property
     def _class_index(self) -> dict[str, int]:
         return {label: index for index, label in enumerate(self.labels)}
+
+    @property
+    def _positive_index(self) -> int:
+        assert self.positive_label is not None
+        return self._class_index[self.positive_label]

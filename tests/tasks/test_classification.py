@@ -15,7 +15,8 @@ from bert_tf.config import TrainingConfig
 from bert_tf.data.batching import LabelledRows, TrainingBatches
 from bert_tf.data.records import Records
 from bert_tf.errors import UserError
-from bert_tf.evaluation.inference import answer_records, evaluate_records
+from bert_tf.evaluation.inference import answer_records, build_predict, evaluate_records
+from bert_tf.evaluation.report import metrics_table
 from bert_tf.tasks import find_task
 from bert_tf.tasks.classification import TextClassifier
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor
@@ -23,6 +24,7 @@ from bert_tf.training.loop import train
 from bert_tf.training.run_directory import RunDirectory
 from tests.backbones.sources.test_huggingface_directory import TINY
 from tests.data.small_records import made_records
+from tests.tasks.small_tasks import small_task
 from tests.training.small_model import small_classifier
 
 TEXTS = ["我喜欢这本书", "很差", ""]
@@ -201,3 +203,89 @@ def test_preprocessor_makes_pairs_as_keras_users_write_them() -> None:
     for name, value in as_tuple.items():
         np.testing.assert_array_equal(value, as_mapping[name])
     assert as_tuple["segment_ids"].numpy()[0].tolist() == [0, 0, 0, 0, 1, 1]
+
+
+BINARY: dict[str, dict[str, Any]] = {
+    "classification": {},
+    "document_classification": {"strategy": "windows"},
+}
+
+
+def binary_task(name: str, **head: Any) -> Any:
+    rows = [{"text": text, "label": label} for text, label in (("good", "好评"), ("bad", "差评"))]
+    return small_task(name, made_records(rows), **BINARY[name], **head)
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_decision_threshold_is_chosen_on_validation_data(name: str) -> None:
+    """The threshold of the positive label's best F1; the probabilities stay as they are."""
+    task = binary_task(name, positive_label="好评", threshold="auto")
+    assert (task.labels, task.positive_label) == (["好评", "差评"], "好评")
+    truth = np.array([0, 0, 1, 1, 1])
+    positive = np.array([0.4, 0.3, 0.2, 0.1, 0.1], np.float32)  # no text is answered 好评 by the likelier label
+    finished = {"probabilities": np.stack([positive, 1 - positive], 1)}
+    before = task.evaluate_outputs(truth, finished, [])
+    assert (before["f1_positive"], before["positive_label"], before["threshold"]) == (0.0, "好评", 0.5)
+    task.tune(truth, finished, [])
+    tuned = task.evaluate_outputs(truth, finished, [])
+    assert tuned["f1_positive"] == tuned["accuracy"] == 1.0
+    assert tuned["threshold"] == pytest.approx(0.25)
+    assert tuned["loss"] == before["loss"]
+
+
+def test_decision_threshold_changes_what_was_traced_before() -> None:
+    task = binary_task("classification", positive_label="好评", threshold="auto")
+    predict = build_predict(task)
+    records = made_records([{"text": "good"}, {"text": "bad"}])
+    for threshold, expected in ((1e-6, "好评"), (1 - 1e-6, "差评")):
+        task.threshold_value.assign(threshold)
+        answers = [answer for _, answer in answer_records(task, records, batch_size=2, predict=predict)]
+        assert [answer["label"] for answer in answers] == [expected] * 2
+        assert all(answer["score"] == answer["probabilities"][expected] for answer in answers)
+
+
+def test_decision_threshold_of_the_config_is_not_tuned() -> None:
+    task = binary_task("classification", threshold=0.25)
+    task.tune([0, 1], {"probabilities": np.array([[0.2, 0.8], [0.1, 0.9]], np.float32)}, [])
+    assert task.threshold_value.numpy() == 0.25
+
+
+def test_without_a_threshold_a_model_has_no_further_weight() -> None:
+    """So that what was saved before there were thresholds can still be loaded."""
+    task = binary_task("classification")
+    assert not task.non_trainable_variables
+    assert task.evaluate_outputs([0, 1], {"probabilities": np.eye(2)}, []).keys().isdisjoint({"threshold"})
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_preset_keeps_the_decision_threshold(name: str, tmp_path: Path) -> None:
+    task = binary_task(name, positive_label="好评", threshold="auto")
+    task.threshold_value.assign(0.125)
+    task.save_to_preset(str(tmp_path))
+    again = type(task).from_preset(str(tmp_path))
+    assert (again.positive_label, again.threshold, float(again.threshold_value.numpy())) == ("好评", "auto", 0.125)
+    # A new head on the same weights takes it from the config alone.
+    assert type(task).from_config(again.get_config()).threshold_value.numpy() == 0.125
+
+
+def test_positive_label_is_named_in_the_table() -> None:
+    task = binary_task("classification", positive_label="好评")
+    table = metrics_table({"model": task.evaluate_outputs([0, 1], {"probabilities": np.eye(2)}, [])})
+    assert "\nf1_positive (好评)  " in table
+
+
+@pytest.mark.parametrize("name", BINARY)
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ({"positive_label": "good"}, "--head.positive_label good: there is no such label"),
+        ({"threshold": "auto"}, "--head.threshold auto is for two labels; there are 3"),
+    ],
+)
+def test_decision_options_are_checked_as_soon_as_labels_are_known(
+    name: str, head: dict[str, Any], message: str
+) -> None:
+    records = made_records({"text": "a", "label": label} for label in "abc")
+    task_class = find_task(name)
+    with pytest.raises(UserError, match=message):
+        task_class.learn_from(records, None, task_class.Options(**head))

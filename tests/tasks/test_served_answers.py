@@ -25,6 +25,7 @@ TEXTS = ["good film 喜欢", "bad", "", "so so " * 30]
 TASKS: dict[str, tuple[str, dict[str, Any], list[Any]]] = {
     "last4": ("classification", {"pooling": "last4", "label_smoothing": 0.1}, ["a", "b", "a", "b"]),
     "attention": ("classification", {"pooling": "attention", "class_weights": "balanced"}, ["a", "b", "a", "b"]),
+    "threshold": ("classification", {"positive_label": "a", "threshold": 0.999}, ["a", "b", "a", "b"]),
     "multi_label": ("multi_label", {"pooling": "mean_max"}, ["a,b", "", ["a"], "c"]),
     "ordinal": ("ordinal", {}, [1, 2, 3, 3]),
     "regression": ("regression", {"bounds": [0, 5]}, [0, 1.5, "2", 5]),

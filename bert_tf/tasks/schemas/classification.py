@@ -6,12 +6,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from bert_tf.config import Section
+from bert_tf.data.binary_labels import BinaryOptions
 from bert_tf.data.schema import TaskSchema
 from bert_tf.layers.pooling_kinds import Pooling
 
 
-class Options(Section):
+class Options(BinaryOptions):
     """The options of classification."""
 
     pooling: Pooling = Field("cls", description="what the last layer reads: cls, mean, mean_max, attention or last4")

@@ -6,12 +6,12 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from bert_tf.config import Section
+from bert_tf.data.binary_labels import BinaryOptions
 from bert_tf.data.schema import TaskSchema
 from bert_tf.layers.pooling_kinds import Pooling, WindowPooling
 
 
-class Options(Section):
+class Options(BinaryOptions):
     """The options of document classification."""
 
     strategy: Literal["windows", "head_tail"] = Field(
