@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bert_tf import command_line
 from bert_tf.pretraining.config import PretrainingConfig
+from bert_tf.training.config_checks import check_recipe
 
 EXAMPLES = """\
   python -m bert_tf.pretrain --backbone scratch:mini --data corpus/*.txt --output runs/pretrained
@@ -26,6 +27,8 @@ def main(argv: Sequence[str]) -> None:
     command_line.start_logging(arguments.quiet)
 
     config = command_line.read_config(arguments, PretrainingConfig)
+    if not arguments.resume:
+        check_recipe(config.training, config.metrics(), config.validation is not None or config.validation_ratio > 0)
 
     from bert_tf.pretraining.experiment import run_pretraining  # TensorFlow loads only once the flags are right
 

@@ -8,8 +8,9 @@ from bert_tf import command_line
 from bert_tf.config import ExperimentConfig, read_yaml
 from bert_tf.errors import UserError
 from bert_tf.head_flags import check_head, with_head
-from bert_tf.multi_task.config import MultiTaskConfig
+from bert_tf.multi_task.config import MultiTaskConfig, check_tasks
 from bert_tf.multi_task.mistakes import mistakes_of
+from bert_tf.training.config_checks import check_experiment
 
 EXAMPLES = """\
   python -m bert_tf.train --task classification --backbone bert_base_zh --data.train train.tsv \\
@@ -43,6 +44,8 @@ def main(argv: Sequence[str]) -> None:
         for name, entry in config.tasks.items():
             with mistakes_of(name):
                 check_head(entry.task, entry.head)
+        if not arguments.resume:
+            check_tasks(config)
 
         from bert_tf.multi_task.experiment import run_multi_task
 
@@ -50,6 +53,8 @@ def main(argv: Sequence[str]) -> None:
     else:
         experiment = command_line.read_config(arguments, ExperimentConfig, flags)
         check_head(experiment.task, experiment.head)
+        if not arguments.resume:
+            check_experiment(experiment)
 
         from bert_tf.training.experiment import run_experiment
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from bert_tf.config import Section
 from bert_tf.data.labels import label_text, short_list
+from bert_tf.data.schema import TaskSchema
 from bert_tf.errors import UserError
 
 
@@ -42,6 +43,19 @@ class BinaryOptions(Section):
         description="of two labels, the probability from which on the positive one is answered; auto: the one with its "
         "best F1 on the validation data (none: the likelier label)",
     )
+
+
+class BinarySchema(TaskSchema):
+    """Of tasks that answer exactly one label and have the options of two."""
+
+    metrics: ClassVar[tuple[str, ...]] = (
+        *("accuracy", "precision", "recall", "f1"),
+        *("f1_positive", "weighted_f1", "mcc", "loss"),
+    )
+
+    @classmethod
+    def needs_validation(cls, options: BaseModel) -> str | None:
+        return "--head.threshold auto" if getattr(options, "threshold", None) == "auto" else None
 
 
 def positive_label(labels: Sequence[str], given: str | None = None, threshold: Any = "none") -> str | None:

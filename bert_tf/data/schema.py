@@ -20,6 +20,7 @@ class TaskSchema:
         target_columns: record columns that hold what is to be learned; absent when predicting.
         source_columns: further columns that :meth:`prepare` reads; ``--data.columns.NAME`` may rename them.
         class_column: the column by which splits are stratified and conflicting labels found; ``None`` without classes.
+        metrics: names of the scores that its evaluation can give, each of which may choose the best epoch.
         keeps_text: the answers point into the text, so cleaning drops rows but never changes a text.
         trainable: it is trained on records; else pre-training makes its model.
         without_target: what to say where data lacks a target column.
@@ -33,10 +34,16 @@ class TaskSchema:
     target_columns: ClassVar[tuple[str, ...]] = ("label",)
     source_columns: ClassVar[tuple[str, ...]] = ()
     class_column: ClassVar[str | None] = "label"
+    metrics: ClassVar[tuple[str, ...]] = ()
     keeps_text: ClassVar[bool] = False
     trainable: ClassVar[bool] = True
     without_target: ClassVar[str] = "Data without it, such as a published test set, is for predict."
     works_untrained: ClassVar[bool] = False
+
+    @classmethod
+    def needs_validation(cls, options: BaseModel) -> str | None:
+        """The option, as a flag with its value, that is chosen on validation data and means nothing without them."""
+        return None
 
     @classmethod
     def prepare(cls, row: Row) -> Row:

@@ -8,6 +8,10 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from bert_tf.config import TASK_HELP, DataConfig, ExperimentConfig, RunConfig, ScratchConfig, Section, TrainingConfig
+from bert_tf.errors import UserError
+from bert_tf.multi_task.mistakes import mistakes_of
+from bert_tf.tasks import find_schema
+from bert_tf.training.config_checks import check_recipe, check_tuned, has_validation
 
 
 class TaskEntry(Section):
@@ -89,3 +93,21 @@ class MultiTaskConfig(RunConfig):
             scratch=self.scratch,
             training=self.training,
         )
+
+
+def check_tasks(config: MultiTaskConfig) -> None:
+    """Checks a run of several tasks that is about to begin.
+
+    Raises:
+        UserError: as :func:`bert_tf.training.config_checks.check_experiment`.
+    """
+    metrics = ["mean_score"]
+    for name, entry in config.tasks.items():
+        with mistakes_of(name):
+            check_tuned(config.experiment(name))
+            if has_validation(entry.data):
+                metrics += [f"{name}_{metric}" for metric in find_schema(entry.task).metrics]
+            elif entry.early_stopping_patience is not None:
+                flag = f"--tasks.{name}.early_stopping_patience"
+                raise UserError(f"{flag} needs validation data: give --data.validation or --data.split.")
+    check_recipe(config.training, metrics, any(has_validation(entry.data) for entry in config.tasks.values()))

@@ -11,7 +11,7 @@ import keras
 from bert_tf.backbones.loading import load_backbone
 from bert_tf.config import load
 from bert_tf.errors import UserError
-from bert_tf.multi_task.config import MultiTaskConfig
+from bert_tf.multi_task.config import MultiTaskConfig, check_tasks
 from bert_tf.multi_task.mistakes import mistakes_of
 from bert_tf.multi_task.model import MultiTaskModel
 from bert_tf.multi_task.progress import MultiTaskProgress, TaskEarlyStopping
@@ -36,6 +36,8 @@ def run_multi_task(config: MultiTaskConfig, *, resume: bool = False) -> RunDirec
         UserError: anything in the config, the data or the backbone that the user can put right.
         KeyboardInterrupt: stopped by a signal; the run can be resumed.
     """
+    if not resume:
+        check_tasks(config)
     recipe = config.training
     strategy, run = begin(config, recipe, resume)
     check_batch_size(strategy, recipe.batch_size, recipe.gradient_accumulation_steps)
@@ -92,16 +94,16 @@ def run_multi_task(config: MultiTaskConfig, *, resume: bool = False) -> RunDirec
         for name, score in validations.items():
             if score is not None:
                 metrics |= {f"{name}_{metric}": value for metric, value in score().items()}
-        return metrics | {"mean_score": model.mean_score(metrics)}
+        # The main metrics first: they are what the line of an epoch shows.
+        main = [f"{name}_{task.best_metric[0]}" for name, task in tasks.items()]
+        main_metrics = {name: metrics[name] for name in main if name in metrics}
+        return {"mean_score": model.mean_score(metrics), **main_metrics, **metrics}
 
     patience = {
         name: entry.early_stopping_patience
         for name, entry in config.tasks.items()
         if entry.early_stopping_patience is not None
     }
-    for name in patience:
-        if validations[name] is None:
-            raise UserError(f"--tasks.{name}.early_stopping_patience needs --tasks.{name}.data.validation.")
     end = train(
         model,
         MultiTaskUpdates(model, batches, recipe, strategy, config.uncertainty_learning_rate),

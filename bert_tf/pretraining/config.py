@@ -106,6 +106,11 @@ class PretrainingConfig(RunConfig):
             raise ValueError("curriculum: give at least one LENGTH:EPOCHS")
         return stages
 
+    def metrics(self) -> list[str]:
+        """Names of the scores on held-out text, each of which may choose the best epoch."""
+        pairs = [] if self.corpus.objective == "mlm" else ["pair_loss", "pair_accuracy"]
+        return ["mlm_loss", "perplexity", "mlm_accuracy", *pairs]
+
     def as_experiment(self) -> ExperimentConfig:
         """The run as commands that use its model see it: it fills masks in texts that are read as the corpus was."""
         return ExperimentConfig(

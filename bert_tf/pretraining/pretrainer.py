@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -35,6 +35,7 @@ class BertPretrainer(TextTask):
 
     Options = BaseModel
     best_metric = ("mlm_loss", False)
+    lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "perplexity", "pair_loss"})
 
     def __init__(
         self,

@@ -49,6 +49,7 @@ class Translator(TranslationSchema, TextTask):
     """
 
     best_metric = ("bleu", True)
+    lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "perplexity"})
     target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None], tf.string)
     pair = False
 

@@ -23,6 +23,7 @@ from bert_tf.evaluation.inference import build_predict, evaluate_records
 from bert_tf.tasks import find_task
 from bert_tf.tasks.task import TextTask
 from bert_tf.training.checkpoint import Progress
+from bert_tf.training.config_checks import check_experiment
 from bert_tf.training.loop import train
 from bert_tf.training.run_directory import RunDirectory
 from bert_tf.training.strategy import build_strategy, check_batch_size, describe_strategy, is_chief
@@ -147,6 +148,8 @@ def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDire
         UserError: anything in the config, the data or the backbone that the user can put right.
         KeyboardInterrupt: stopped by a signal; the run can be resumed.
     """
+    if not resume:
+        check_experiment(config)
     recipe = config.training
     strategy, run = begin(config, recipe, resume)
     if config.data.batch_tokens is None:

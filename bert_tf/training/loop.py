@@ -135,7 +135,7 @@ def train(
     run.forget_after(progress.step)
 
     chief = is_chief(strategy)
-    own = [ProgressReport(updates.steps, progress.batch)] if chief else []
+    own = [ProgressReport(updates.steps, metric, progress.batch)] if chief else []
     if chief and recipe.tensorboard:
         own.append(TensorBoardCurves(run.logs))
     listeners = keras.callbacks.CallbackList(

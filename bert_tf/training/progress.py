@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from tqdm import tqdm
 logger = logging.getLogger("bert_tf")
 
 _SECONDS_BETWEEN_LINES = 30.0
+_NUMBERS_OF_AN_EPOCH = 6
 
 
 class ProgressReport(keras.callbacks.Callback):
@@ -23,12 +24,14 @@ class ProgressReport(keras.callbacks.Callback):
 
     Args:
         steps: number of batches by epoch.
+        metric: the validation metric that chooses the best epoch; it comes first.
         first_step: steps that an interrupted run had already done in its epoch.
     """
 
-    def __init__(self, steps: Callable[[int], int], first_step: int = 0) -> None:
+    def __init__(self, steps: Callable[[int], int], metric: str, first_step: int = 0) -> None:
         super().__init__()
         self._steps_of = steps
+        self._metric = metric
         self._steps = 0
         self._first_step = first_step
         self._bar: tqdm | None = None
@@ -53,8 +56,7 @@ class ProgressReport(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.close()
-        numbers = "  ".join(f"{name} {value:.4g}" for name, value in (logs or {}).items() if name != "seconds")
-        logger.info("epoch %d done  %s", epoch + 1, numbers)
+        logger.info("epoch %d done  %s", epoch + 1, epoch_line(logs or {}, self._metric))
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self.close()
@@ -64,6 +66,20 @@ class ProgressReport(keras.callbacks.Callback):
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+def epoch_line(logs: Mapping[str, Any], metric: str) -> str:
+    """The numbers of an epoch that fit into a line: the metric that chooses the best one, the losses, some others.
+
+    Args:
+        logs: of the epoch; counts, such as the number of examples, are left out.
+        metric: name of the metric, without ``val_``.
+    """
+    first = [f"val_{metric}", "loss", "val_loss"]
+    shown = [name for name, value in logs.items() if isinstance(value, float) and name != "seconds"]
+    shown.sort(key=lambda name: first.index(name) if name in first else len(first))
+    numbers = ((name, float(logs[name])) for name in shown[:_NUMBERS_OF_AN_EPOCH])
+    return "  ".join(f"{name} {value:.4f}" if abs(value) < 100 else f"{name} {value:.5g}" for name, value in numbers)
 
 
 class TensorBoardCurves(keras.callbacks.Callback):

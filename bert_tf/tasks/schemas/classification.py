@@ -6,8 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from bert_tf.data.binary_labels import BinaryOptions
-from bert_tf.data.schema import TaskSchema
+from bert_tf.data.binary_labels import BinaryOptions, BinarySchema
 from bert_tf.layers.pooling_kinds import Pooling
 
 
@@ -21,7 +20,7 @@ class Options(BinaryOptions):
     class_weights: Literal["none", "balanced"] = Field("none", description="balanced: every label counts alike")
 
 
-class ClassificationSchema(TaskSchema):
+class ClassificationSchema(BinarySchema):
     """Columns and options of classification."""
 
     Options = Options

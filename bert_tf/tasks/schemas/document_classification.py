@@ -6,8 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from bert_tf.data.binary_labels import BinaryOptions
-from bert_tf.data.schema import TaskSchema
+from bert_tf.data.binary_labels import BinaryOptions, BinarySchema
 from bert_tf.layers.pooling_kinds import Pooling, WindowPooling
 
 
@@ -30,7 +29,7 @@ class Options(BinaryOptions):
     class_weights: Literal["none", "balanced"] = Field("none", description="balanced: every label counts alike")
 
 
-class DocumentClassificationSchema(TaskSchema):
+class DocumentClassificationSchema(BinarySchema):
     """Columns and options of document classification."""
 
     Options = Options

@@ -25,6 +25,16 @@ class EmbeddingSchema(TaskSchema):
     """Columns and options of sentence embeddings."""
 
     Options = Options
+    metrics: ClassVar[tuple[str, ...]] = (
+        "score",
+        "spearman",
+        "pearson",
+        "recall@1",
+        "recall@5",
+        "recall@10",
+        "mrr",
+        "ndcg@10",
+    )
     text_columns: ClassVar[tuple[str, ...]] = ("text", "text_pair", "negative")
     training_only: ClassVar[tuple[str, ...]] = ("negative",)
     target_columns: ClassVar[tuple[str, ...]] = ()

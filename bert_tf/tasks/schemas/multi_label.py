@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from bert_tf.config import Section
 from bert_tf.data.records import Row
@@ -32,6 +32,20 @@ class MultiLabelSchema(TaskSchema):
     """Columns and options of multi-label classification."""
 
     Options = Options
+    metrics: ClassVar[tuple[str, ...]] = (
+        "micro_f1",
+        "micro_precision",
+        "micro_recall",
+        "macro_f1",
+        "map",
+        "subset_accuracy",
+        "hamming_loss",
+        "loss",
+    )
+
+    @classmethod
+    def needs_validation(cls, options: BaseModel) -> str | None:
+        return "--head.thresholds per_label" if getattr(options, "thresholds", None) == "per_label" else None
 
     @classmethod
     def prepare(cls, row: Row) -> Row:

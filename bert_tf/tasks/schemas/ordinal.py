@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from bert_tf.config import Section
+from bert_tf.data.binary_labels import BinarySchema
 from bert_tf.data.schema import TaskSchema
 from bert_tf.layers.pooling_kinds import Pooling
 
@@ -20,6 +23,7 @@ class OrdinalSchema(TaskSchema):
     """Columns and options of ordinal classification."""
 
     Options = Options
+    metrics: ClassVar[tuple[str, ...]] = ("mae", "quadratic_kappa", "off_by_one_accuracy", *BinarySchema.metrics)
 
 
 SCHEMA = OrdinalSchema

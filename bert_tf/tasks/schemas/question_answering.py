@@ -28,6 +28,13 @@ class QuestionAnsweringSchema(TaskSchema):
     """Columns and options of question answering."""
 
     Options = Options
+    metrics: ClassVar[tuple[str, ...]] = (
+        "exact_match",
+        "f1",
+        "has_answer_exact_match",
+        "has_answer_f1",
+        "no_answer_accuracy",
+    )
     text_columns: ClassVar[tuple[str, ...]] = ("question", "context")
     target_columns: ClassVar[tuple[str, ...]] = ("answers",)
     source_columns: ClassVar[tuple[str, ...]] = ("id", "answer", "answer_start", "is_impossible")

@@ -33,6 +33,7 @@ class RegressionSchema(TaskSchema):
     """Columns and options of regression."""
 
     Options = Options
+    metrics: ClassVar[tuple[str, ...]] = ("pearson", "spearman", "pearson_spearman", "mse", "mae")
     class_column: ClassVar[str | None] = None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,9 @@ from bert_tf.data.span_records import with_spans
 
 Decoder = Literal["softmax", "crf", "span"]
 LabelPieces = Literal["first", "all"]
+
+
+_MEANS = tuple(f"{mean}_{kind}" for mean in ("macro", "weighted") for kind in ("precision", "recall", "f1"))
 
 
 class Options(Section):
@@ -37,6 +40,7 @@ class TaggingSchema(TaskSchema):
     """Columns and options of tagging."""
 
     Options = Options
+    metrics: ClassVar[tuple[str, ...]] = ("precision", "recall", "f1", "boundary_f1", *_MEANS, "token_accuracy")
     text_columns = ("text",)
     target_columns = ("spans",)
     source_columns = ("tokens", "tags", "label")

@@ -1,0 +1,62 @@
+"""What is wrong with the config of a training can be said before anything is read, and before TensorFlow is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from bert_tf.config import DataConfig, ExperimentConfig, TrainingConfig, validate
+from bert_tf.errors import UserError
+from bert_tf.tasks import find_schema
+
+
+def check_experiment(config: ExperimentConfig) -> None:
+    """Checks an experiment that is about to begin.
+
+    Raises:
+        UserError: the task or one of its options does not exist, or two options do not fit together.
+    """
+    check_tuned(config)
+    check_recipe(config.training, find_schema(config.task).metrics, has_validation(config.data))
+
+
+def check_tuned(config: ExperimentConfig) -> None:
+    """Checks the options of the task that are chosen on validation data.
+
+    Raises:
+        UserError: there are none, or an option does not exist.
+    """
+    schema = find_schema(config.task)
+    options = validate(schema.Options, config.head, flag_prefix="head.")
+    if not has_validation(config.data) and (option := schema.needs_validation(options)):
+        raise UserError(f"{option} is chosen on the validation data: give --data.validation or --data.split.")
+
+
+def check_recipe(recipe: TrainingConfig, metrics: Collection[str], validation: bool) -> None:
+    """Checks the training section.
+
+    Args:
+        recipe: the section.
+        metrics: names of the scores that evaluation can give.
+        validation: whether there are validation data.
+
+    Raises:
+        UserError: ``best_metric`` is none of the metrics, an option needs validation data, or a batch cannot be cut
+            into its pieces.
+    """
+    if recipe.best_metric is not None and recipe.best_metric not in metrics:
+        raise UserError(
+            f"--training.best_metric {recipe.best_metric}: there is no such metric; there are: {', '.join(metrics)}."
+        )
+    for name in ("best_metric", "early_stopping_patience"):
+        if (value := getattr(recipe, name)) is not None and not validation:
+            raise UserError(f"--training.{name} {value} needs validation data: give --data.validation or --data.split.")
+    if recipe.batch_size % recipe.gradient_accumulation_steps:
+        raise UserError(
+            f"--training.batch_size {recipe.batch_size} cannot be cut into {recipe.gradient_accumulation_steps} "
+            "accumulation steps: use a multiple of it."
+        )
+
+
+def has_validation(data: DataConfig) -> bool:
+    """Whether the config names validation data or cuts them off."""
+    return data.validation is not None or data.split is not None

@@ -1,0 +1,149 @@
+"""What can be found in a config before training is found before anything is read, without TensorFlow."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bert_tf import pretrain, train
+from bert_tf.config import ExperimentConfig
+from bert_tf.data.tag_schemes import Span
+from bert_tf.errors import UserError
+from bert_tf.evaluation.classification_metrics import classification_metrics
+from bert_tf.evaluation.embedding_metrics import pair_metrics
+from bert_tf.evaluation.entity_metrics import entity_metrics
+from bert_tf.evaluation.multi_label_metrics import multi_label_metrics
+from bert_tf.evaluation.ordinal_metrics import ordinal_metrics
+from bert_tf.evaluation.question_answering_metrics import answer_metrics
+from bert_tf.evaluation.regression_metrics import regression_metrics
+from bert_tf.multi_task.config import MultiTaskConfig, check_tasks
+from bert_tf.tasks import find_schema
+from bert_tf.training.config_checks import check_experiment
+from tests.conftest import REPOSITORY
+
+WITHOUT_VALIDATION = ["--backbone", "scratch:tiny", "--data.train", "none.tsv", "--output", "none"]
+WITH_VALIDATION = [*WITHOUT_VALIDATION, "--data.validation", "none.tsv"]
+
+WRONG = {
+    "metric that no task has": (
+        [*WITH_VALIDATION, "--training.best_metric", "f2"],
+        "--training.best_metric f2: there is no such metric; there are: accuracy, precision, recall, f1, f1_positive",
+    ),
+    "metric of another task": (
+        [*WITH_VALIDATION, "--task", "regression", "--training.best_metric", "accuracy"],
+        "--training.best_metric accuracy: there is no such metric; there are: pearson",
+    ),
+    "metric without validation data": (
+        [*WITHOUT_VALIDATION, "--training.best_metric", "f1"],
+        "--training.best_metric f1 needs validation data: give --data.validation or --data.split.",
+    ),
+    "early stopping without validation data": (
+        [*WITHOUT_VALIDATION, "--training.early_stopping_patience", "2"],
+        "--training.early_stopping_patience 2 needs validation data: give --data.validation or --data.split.",
+    ),
+    "threshold without validation data": (
+        [*WITHOUT_VALIDATION, "--head.threshold", "auto"],
+        "--head.threshold auto is chosen on the validation data: give --data.validation or --data.split.",
+    ),
+    "threshold of documents without validation data": (
+        [*WITHOUT_VALIDATION, "--task", "document_classification", "--head.threshold", "auto"],
+        "--head.threshold auto is chosen on the validation data",
+    ),
+    "thresholds per label without validation data": (
+        [*WITHOUT_VALIDATION, "--task", "multi_label", "--head.thresholds", "per_label"],
+        "--head.thresholds per_label is chosen on the validation data",
+    ),
+    "threshold that is no probability": (
+        [*WITH_VALIDATION, "--head.threshold", "50"],
+        "--head.threshold: give none, auto or a probability between 0 and 1, not '50'",
+    ),
+    "pieces that a batch cannot be cut into": (
+        [*WITHOUT_VALIDATION, "--training.batch_size", "32", "--training.gradient_accumulation_steps", "3"],
+        "--training.batch_size 32 cannot be cut into 3 accumulation steps",
+    ),
+}
+
+
+@pytest.mark.usefixtures("no_logging")
+@pytest.mark.parametrize("name", WRONG)
+def test_found_before_anything_is_read(name: str) -> None:
+    flags, message = WRONG[name]
+    with pytest.raises(UserError) as caught:
+        train.main(flags)
+    assert message in str(caught.value)
+
+
+def test_found_without_tensorflow() -> None:
+    script = (
+        "import sys\nfrom bert_tf import train\nfrom bert_tf.errors import UserError\n"
+        "try:\n    train.main(sys.argv[1:])\nexcept UserError:\n    print('tensorflow' in sys.modules)"
+    )
+    for flags, _ in (WRONG["metric that no task has"], WRONG["threshold without validation data"]):
+        command = [sys.executable, "-c", script, *flags]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY)
+        assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("training", "head", "message"),
+    [
+        ({"best_metric": "f1"}, {}, "there is no such metric; there are: mean_score, a_accuracy"),
+        ({"best_metric": "b_mse"}, {}, "there is no such metric"),  # b has no validation data
+        ({}, {"threshold": "auto"}, "task b: --tasks.b.head.threshold auto is chosen on the validation data"),
+    ],
+)
+def test_found_in_a_run_of_several_tasks(training: dict[str, Any], head: dict[str, Any], message: str) -> None:
+    entry = {"train": "x", "validation": "x"}
+    config = MultiTaskConfig(
+        backbone="scratch:tiny",
+        output="x",
+        tasks={"a": {"data": entry}, "b": {"data": {"train": "x"}, "head": head}},
+        training=training,
+    )
+    with pytest.raises(UserError, match=message):
+        check_tasks(config)
+
+
+@pytest.mark.usefixtures("no_logging")
+def test_found_in_pre_training(tmp_path: Path) -> None:
+    flags = ["--backbone", "scratch:tiny", "--data", "none.txt", "--output", "none"]
+    with pytest.raises(UserError, match="best_metric f1: there is no such metric; there are: mlm_loss, perplexity"):
+        pretrain.main([*flags, "--training.best_metric", "f1"])
+    with pytest.raises(UserError, match="best_metric pair_loss: there is no such metric"):
+        pretrain.main([*flags, "--corpus.objective", "mlm", "--training.best_metric", "pair_loss"])
+
+
+def test_a_right_config_passes() -> None:
+    data = {"train": "x", "split": [0.8, 0.2]}
+    head = {"threshold": "auto", "positive_label": "a"}
+    training = {"best_metric": "f1_positive", "early_stopping_patience": 1}
+    check_experiment(ExperimentConfig(backbone="x", output="x", data=data, head=head, training=training))
+
+
+TWO = np.array([[0.9, 0.1], [0.2, 0.8]])
+SPANS = [[Span(0, 1, "a")]]
+UNIT = np.eye(2)
+METRICS: dict[str, list[dict[str, Any]]] = {
+    "classification": [classification_metrics(np.array([0, 1]), TWO, ["a", "b"])],
+    "document_classification": [classification_metrics(np.array([0, 1]), TWO, ["a", "b"])],
+    "ordinal": [ordinal_metrics(np.array([0, 1]), TWO, np.array([0, 1]), ["1", "2"])],
+    "multi_label": [multi_label_metrics(TWO > 0.5, TWO, TWO > 0.5, ["a", "b"])],
+    "regression": [regression_metrics(np.array([1.0, 2.0]), np.array([1.0, 3.0]))],
+    "tagging": [entity_metrics(SPANS, SPANS, ["a"]), {"token_accuracy": 1.0}],
+    "question_answering": [answer_metrics(["a", ""], [["a"], []])],
+    "embedding": [
+        pair_metrics([("a", "b"), ("c", "d")], UNIT, UNIT, np.array([1.0, 2.0])),
+        pair_metrics([("a", "b"), ("c", "d")], UNIT, UNIT, np.full(2, np.nan)),
+    ],
+}
+
+
+@pytest.mark.parametrize("task", METRICS)
+def test_schemas_name_the_metrics_that_evaluation_gives(task: str) -> None:
+    given = {name for found in METRICS[task] for name, value in found.items() if isinstance(value, float)}
+    assert given == set(find_schema(task).metrics)
