@@ -41,6 +41,8 @@ class Encoder(Protocol):
 
     def unknown_target(self, row: Row) -> str: ...
 
+    def counted(self, row: Row, target: Any) -> Iterable[str | float]: ...
+
     def encode(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]: ...
 
     def encode_training(
@@ -336,14 +338,14 @@ def _rows_dataset(
             yield arrays(chunk)
 
     def arrays(chunk: list[tuple[Row, Any]]) -> Any:
-        texts = {name: _texts([row.values[name] for row, _ in chunk], spec) for name, spec in specs.items()}
+        texts = {name: text_arrays([row.values[name] for row, _ in chunk], spec) for name, spec in specs.items()}
         return (texts, _targets([target for _, target in chunk], targets_spec)) if targets_spec else texts
 
     signature = (dict(specs), targets_spec) if targets_spec else dict(specs)
     return tf.data.Dataset.from_generator(chunks, output_signature=signature)
 
 
-def _texts(values: list[Any], spec: tf.TensorSpec) -> np.ndarray:
+def text_arrays(values: list[Any], spec: tf.TensorSpec) -> np.ndarray:
     """Strings ``(rows,)``, or lists of strings ``(rows, longest)`` filled up with empty ones, as bytes."""
     if spec.shape.rank == 1:
         return np.array([value.encode("utf-8", "replace") for value in values], dtype=object)
@@ -378,11 +380,16 @@ def _length_order(encoded: Mapping[str, tf.RaggedTensor]) -> tf.Tensor:
     return tf.cast(tf.argsort(padded_lengths(next(iter(encoded.values()))), stable=True), tf.int32)
 
 
+def longest_of(rows: tf.RaggedTensor) -> tf.Tensor:
+    """Number of tokens of each row ``(batch, None)``, ``(batch,)`` int64; of a row of several texts, the longest's."""
+    return tf.reduce_max(rows.row_lengths(axis=2), 1) if rows.ragged_rank == 2 else rows.row_lengths()
+
+
 def padded_lengths(rows: tf.RaggedTensor) -> tf.Tensor:
     """Number of tokens that each row ``(batch, None)`` takes, ``(batch,)`` int64; of a row ``(None, None)`` of several
     texts or windows, their number, each as long as the longest."""
     lengths = rows.row_lengths()
-    return lengths * tf.reduce_max(rows.row_lengths(axis=2), 1) if rows.ragged_rank == 2 else lengths
+    return lengths * longest_of(rows) if rows.ragged_rank == 2 else lengths
 
 
 def _text_order(texts: Mapping[str, tf.Tensor]) -> tf.Tensor:

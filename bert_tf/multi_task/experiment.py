@@ -86,6 +86,7 @@ def run_multi_task(config: MultiTaskConfig, *, resume: bool = False) -> RunDirec
         for name, experiment in experiments.items():
             member_run = RunDirectory.create(experiment)
             member_run.link_model(run.model / name)
+            member_run.add_to_environment(data=data[name].summary.facts())
             data[name].save_examples(tasks[name], member_run)
     validations = {name: data[name].validation(tasks[name], experiments[name], strategy) for name in tasks}
 

@@ -159,6 +159,14 @@ class DocumentClassifier(DocumentClassificationSchema, SingleLabelTask):
             **options,
         )
 
+    def text_limit(self) -> tuple[int, str] | None:
+        """What lies behind the last window is not read; head and tail leave out the middle, and that is meant."""
+        if self.strategy == "head_tail":
+            return None
+        preprocessor: Any = self.preprocessor
+        last_window = (self.max_windows - 1) * preprocessor.doc_stride
+        return last_window + preprocessor.sequence_length, "--head.max_windows"
+
     def loss_per_example(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         return self.softmax_loss(targets, outputs)
 

@@ -155,6 +155,9 @@ class SentenceEncoder(EmbeddingSchema, TextTask):
         texts = [row.values["text"], row.values.get("text_pair", row.values["text"])]
         return [_score(row), *(float(hash_of(text) % 2**24) for text in texts)]
 
+    def counted(self, row: Row, target: Sequence[float]) -> list[float]:
+        return [] if math.isnan(target[0]) else [target[0]]
+
     def loss_per_example(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """See ``bert_tf.losses.embedding_losses``; the other examples are those of this call.
 

@@ -155,6 +155,9 @@ class MultiLabelClassifier(MultiLabelSchema, TextTask):
         unknown = next(label for label in _labels_of(row, self.separator) if label not in self._class_index)
         return f'label "{unknown}" is not one of {short_list(self.labels)} (from the training data)'
 
+    def counted(self, row: Row, target: np.ndarray) -> list[str]:
+        return [self.labels[index] for index in np.flatnonzero(target)]
+
     def loss_per_example(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         return sigmoid_cross_entropy(targets, outputs, focal_gamma=self.focal_gamma, class_weights=self.class_weights)
 

@@ -53,6 +53,7 @@ class QuestionAnswerer(QuestionAnsweringSchema, TextTask):
 
     best_metric: ClassVar[tuple[str, bool]] = ("f1", True)
     target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None, 2], tf.int32)
+    counts: ClassVar[str] = "questions"
     windowed: ClassVar[bool] = True
     pair = True
 
@@ -163,6 +164,10 @@ class QuestionAnswerer(QuestionAnsweringSchema, TextTask):
         if not row.values["context"].strip():
             raise UserError(f"{row.where()}: the context is empty. Fill it in or remove the row.")
         return find_answer(row)
+
+    def counted(self, row: Row, target: tuple[int, int]) -> list[str]:
+        names = {NO_ANSWER: "without an answer", NOT_FOUND: "answer not found in its context"}
+        return [names.get(target, "answered")]
 
     # === Training ===
 

@@ -121,6 +121,9 @@ class TextRegressor(RegressionSchema, TextTask):
         low, high = self.bounds
         return f"the label {number:g} is outside of --head.bounds {low:g} {high:g}"
 
+    def counted(self, row: Row, target: float) -> list[float]:
+        return [target]
+
     def loss_per_example(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         outputs = tf.cast(outputs, tf.float32)[:, 0]
         if self.bounds is None:

@@ -100,6 +100,20 @@ class SingleLabelTask(TextTask):
     def unknown_target(self, row: Row) -> str:
         return f'label "{label_of(row)}" is not one of {short_list(self.labels)} (from the training data)'
 
+    def counted(self, row: Row, target: int) -> list[str]:
+        return [self.labels[target]]
+
+    def remarks(self) -> list[str]:
+        """Which label ``f1_positive`` is of, and how it is answered."""
+        if self.positive_label is None:
+            return []
+        positive = f"positive label: {self.positive_label} (f1_positive is its F1"
+        decision = {
+            "none": "",
+            "auto": "; answered from the probability of its best F1 on the validation data on",
+        }.get(str(self.threshold), f"; answered from a probability of {self.threshold} on")
+        return [f"{positive}{decision}; --head.positive_label chooses)"]
+
     def finish(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """``label``, its ``score`` (probability), and ``probabilities`` of all labels."""
         probabilities = tf.nn.softmax(tf.cast(outputs, tf.float32), axis=-1)

@@ -60,6 +60,7 @@ class SequenceTagger(TaggingSchema, TextTask):
 
     best_metric = ("f1", True)
     target_signature: ClassVar[tf.TypeSpec] = tf.RaggedTensorSpec([None, None, 3], tf.int32, 1)
+    counts = "entities"
     windowed = True
 
     def __init__(
@@ -186,6 +187,9 @@ class SequenceTagger(TaggingSchema, TextTask):
     def unknown_target(self, row: Row) -> str:
         label = next(span.label for span in spans_in(row) if span.label not in self._label_index)
         return f'label "{label}" is not one of {", ".join(self.labels)} (from the training data)'
+
+    def counted(self, row: Row, target: Sequence[Sequence[int]]) -> list[str]:
+        return [self.labels[label] for _, _, label in target]
 
     def encode(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
         return self._encode(self._pieces(columns["text"]))

@@ -33,12 +33,14 @@ class TextTask(TaskSchema, keras_hub.models.Task):
         best_metric: the metric that chooses the best epoch, and whether more is better.
         lower_is_better: of the other metrics, those of which less is better.
         target_signature: type of a batch of targets, its first dimension the batch.
+        counts: what :meth:`counted` counts; the share of ``labels`` is one of the examples, else one of all of these.
         windowed: one record becomes any number of rows of features, as where long texts are cut into windows.
     """
 
     best_metric: ClassVar[tuple[str, bool]]
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss"})
     target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None], tf.int32)
+    counts: ClassVar[str] = "labels"
     windowed: ClassVar[bool] = False
 
     pair: bool
@@ -118,6 +120,23 @@ class TextTask(TaskSchema, keras_hub.models.Task):
     def unknown_target(self, row: Row) -> str:
         """Says, for a record whose :meth:`target` is ``None``, what was found and what was expected."""
         raise NotImplementedError
+
+    def counted(self, row: Row, target: Any) -> Iterable[str | float]:
+        """What is counted of a training record before training: its labels by name, or the number to learn.
+
+        Args:
+            row: the record.
+            target: from :meth:`target`.
+        """
+        return ()
+
+    def remarks(self) -> list[str]:
+        """What else is said of the task before training, a line each."""
+        return []
+
+    def text_limit(self) -> tuple[int, str] | None:
+        """The most tokens of a text that are read, and the flag that sets it; ``None`` where all of any text counts."""
+        return None if self.windowed else (self.preprocessor.sequence_length, "--data.sequence_length")
 
     def loss_per_example(self, targets: Any, outputs: Any) -> tf.Tensor:
         """Returns the loss of each example, ``(batch,)`` float32."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -79,6 +80,15 @@ class TextPreprocessor(keras_hub.models.Preprocessor):
             marks = [tf.ones_like(part) * number for part, number in zip(parts, segments, strict=True)]
             packed["segment_ids"] = tf.concat(marks, axis=1)
         return packed
+
+    @contextmanager
+    def unlimited(self) -> Iterator[None]:
+        """Inside, :meth:`pack` cuts nothing off, however long a text is: to count its tokens."""
+        limit, self.sequence_length = self.sequence_length, 2**30
+        try:
+            yield
+        finally:
+            self.sequence_length = limit
 
     def pad(
         self, packed: Mapping[str, tf.RaggedTensor], length: int | None = None, multiple_of: int = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,7 @@ from bert_tf.tasks import find_task
 from bert_tf.tasks.task import TextTask
 from bert_tf.training.checkpoint import Progress
 from bert_tf.training.config_checks import check_experiment
+from bert_tf.training.data_summary import DataSummary
 from bert_tf.training.loop import train
 from bert_tf.training.run_directory import RunDirectory
 from bert_tf.training.strategy import build_strategy, check_batch_size, describe_strategy, is_chief
@@ -39,11 +40,13 @@ class TaskData:
         task_class: of ``bert_tf/tasks``.
         splits: its records.
         options: the arguments of its constructor, by the config and by the training records.
+        summary: what is known of the training records, once :meth:`batches` has read them.
     """
 
     task_class: type[TextTask]
     splits: Splits
     options: dict[str, Any]
+    summary: DataSummary = field(default_factory=DataSummary)
 
     @classmethod
     def open(cls, config: ExperimentConfig) -> TaskData:
@@ -56,7 +59,7 @@ class TaskData:
         options = validate(task_class.Options, config.head, flag_prefix="head.")
         splits = open_splits(config.data, task_class, seed=config.seed)
         facts = task_class.learn_from(splits.train, config.data.labels, options)
-        return cls(task_class, splits, options.model_dump() | facts)
+        return cls(task_class, splits, options.model_dump() | facts, DataSummary(config.seed))
 
     def texts(self) -> Iterator[str]:
         """The training texts, from which a scratch backbone's vocabulary is learned."""
@@ -78,26 +81,30 @@ class TaskData:
             **self.options,
         )
         if self.splits.validation is not None:
-            _check_validation(self.splits.validation, task, config.data.on_unknown_label)
+            self.summary.validation = _count_validation(self.splits.validation, task, config.data.on_unknown_label)
         return task
 
     def batches(self, task: TextTask, config: ExperimentConfig, strategy: tf.distribute.Strategy) -> TrainingBatches:
-        """The training data of the task that was built.
+        """The training data of the task that was built; what they hold is logged.
 
         Raises:
             UserError: a record cannot train it.
         """
-        rows = LabelledRows(self.splits.train, task, config.data.on_unknown_label)
+        rows = self.summary.watch(LabelledRows(self.splits.train, task, config.data.on_unknown_label))
         options: dict[str, Any] = {
             "seed": config.seed,
             "shuffle_buffer": config.data.shuffle_buffer,
             "length_bucketing": config.data.length_bucketing,
             "multiple_of": 64 if config.training.xla else 8,
         }
+        batches: TrainingBatches
         if config.data.batch_tokens is None:
-            return TrainingBatches(rows, config.training.batch_size, **options)
-        shares = strategy.num_replicas_in_sync * config.training.gradient_accumulation_steps
-        return TokenBatches(rows, config.data.batch_tokens, shares, **options)
+            batches = TrainingBatches(rows, config.training.batch_size, **options)
+        else:
+            shares = strategy.num_replicas_in_sync * config.training.gradient_accumulation_steps
+            batches = TokenBatches(rows, config.data.batch_tokens, shares, **options)
+        self.summary.finish(task, config.task, self.options)
+        return batches
 
     def validation(
         self, task: TextTask, config: ExperimentConfig, strategy: tf.distribute.Strategy
@@ -172,12 +179,11 @@ def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDire
     logger.info("distribution: %s", describe_strategy(strategy))
 
     batches = data.batches(task, config, strategy)
-    logger.info(
-        "training on %d examples: %d epochs of %d batches", batches.examples, recipe.epochs, batches.steps_per_epoch
-    )
+    logger.info("training: %d epochs of %d batches", recipe.epochs, batches.steps_per_epoch)
     validate = data.validation(task, config, strategy)
     if is_chief(strategy):
         run = RunDirectory.create(config)
+        run.add_to_environment(data=data.summary.facts())
         data.save_examples(task, run)
     end = train(task, batches, recipe, run, validate=validate, resume=resume, strategy=strategy)
     if is_chief(strategy):
@@ -207,9 +213,13 @@ def dtype_policy(recipe: TrainingConfig) -> str:
     return "float32" if recipe.mixed_precision == "none" else f"mixed_{recipe.mixed_precision}"
 
 
-def _check_validation(validation: Records, task: TextTask, on_unknown_label: str) -> None:
-    """Raises UserError, before anything is trained, if evaluation would: for a column that the validation data lacks,
-    or a row with a label that training does not have."""
+def _count_validation(validation: Records, task: TextTask, on_unknown_label: str) -> int:
+    """Number of records that evaluation will score.
+
+    Raises:
+        UserError: it would score none, or fail: for a column that the validation data lacks, or a row with a label that
+            training does not have.
+    """
     row = next(iter(validation), None)
     missing = [name for name in task.evaluation_specs() if row is not None and name not in row.values]
     if row is not None and missing:
@@ -217,4 +227,7 @@ def _check_validation(validation: Records, task: TextTask, on_unknown_label: str
             f"{row.file}: there is no column {missing[0]!r}, which evaluation reads. Name the right one with "
             f"--data.columns.{missing[0]} NAME."
         )
-    LabelledRows(validation, task, on_unknown_label).count()
+    count = LabelledRows(validation, task, on_unknown_label).count()
+    if not count:
+        raise UserError(f"{validation.name}: there is no row to evaluate.")
+    return count

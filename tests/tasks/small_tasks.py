@@ -28,7 +28,8 @@ def small_task(name: str, records: Records, *, sequence_length: int = 32, **head
     base = small_classifier()
     loaded = LoadedBackbone(base.backbone, base.preprocessor.tokenizer, "small")
     task_class = find_task(name)
-    options = validate(task_class.Options, {"dropout": 0.0, **head}, flag_prefix="head.")
+    no_dropout = {"dropout": 0.0} if "dropout" in task_class.Options.model_fields else {}
+    options = validate(task_class.Options, {**no_dropout, **head}, flag_prefix="head.")
     facts = task_class.learn_from(records, None, options)
     return task_class.create(loaded, sequence_length=sequence_length, **(options.model_dump() | facts))
 
