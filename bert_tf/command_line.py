@@ -210,7 +210,8 @@ def _metavar(annotation: Any) -> str:
     options = [annotation, *typing.get_args(annotation)]
     for option in options:
         if typing.get_origin(option) is typing.Literal:
-            return "|".join(map(str, typing.get_args(option)))
+            words = map(str, typing.get_args(option))
+            return "|".join([*words, *(["X"] if float in options else [])])
     if bool in options:
         return "true|false"
     names = {int: "N", float: "X"}

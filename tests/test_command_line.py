@@ -110,7 +110,7 @@ def test_help_is_short_grouped_and_lists_the_tasks() -> None:
     [
         (["--task", "tagging", "--head.decodr", "crf"], "--head.decodr crf. Did you mean --head.decoder?"),
         (["--task=tagging", "--head.decodr=crf"], "--head.decodr=crf. Did you mean --head.decoder?"),
-        (["--head.decoder", "crf"], "--head.decoder crf; there are: --head.pooling, --head.dropout"),
+        (["--head.decoder", "crf"], "--head.decoder crf; there are: --head.positive_label, --head.threshold"),
         (["--epochs", "3"], "--epochs 3. Did you mean --training.epochs?"),
         (["--task", "taging"], "--task taging: there is no such task"),
         (["--task", "fill", "--backbone", "x", "--output", "y"], "--task fill is not trained on labels"),
