@@ -1,4 +1,4 @@
-"""Clients of TF Serving's protocol, for this package's server and for the real one."""
+"""Clients of TF Serving's protocol, for this package's server and for the real one. They import no TensorFlow."""
 
 from bert_tf.client.answers import Classification, ServingError
 from bert_tf.client.grpc_client import GrpcClient

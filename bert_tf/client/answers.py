@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
@@ -33,6 +33,19 @@ class ServingError(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
+
+
+def text_columns(texts: str | Sequence[str], text_pairs: str | Sequence[str] | None) -> dict[str, list[str]]:
+    """The inputs of a classifier: a text by itself is a list of one.
+
+    Raises:
+        ValueError: there are not as many second texts as first ones.
+    """
+    columns = {"text": texts} if text_pairs is None else {"text": texts, "text_pair": text_pairs}
+    lists = {name: [values] if isinstance(values, str) else list(values) for name, values in columns.items()}
+    if text_pairs is not None and len(lists["text"]) != len(lists["text_pair"]):
+        raise ValueError(f"{len(lists['text'])} texts, but {len(lists['text_pair'])} text_pairs: give one for each.")
+    return lists
 
 
 def retrying(codes: Collection[str], attempts: int) -> Retrying:

@@ -1,4 +1,4 @@
-"""A gRPC client of TF Serving's protocol. tensorflow-serving-api's messages make it import TensorFlow."""
+"""A gRPC client of TF Serving's protocol. It needs neither TensorFlow nor a tokeniser."""
 
 from __future__ import annotations
 
@@ -8,15 +8,10 @@ from typing import Any
 
 import grpc
 import numpy as np
-import tensorflow as tf
-from tensorflow_serving.apis import (
-    get_model_status_pb2,
-    model_service_pb2_grpc,
-    predict_pb2,
-    prediction_service_pb2_grpc,
-)
 
-from bert_tf.client.answers import Classification, ServingError, retrying
+from bert_tf.client.answers import Classification, ServingError, retrying, text_columns
+from bert_tf.client.messages import STATES, message
+from bert_tf.client.tensors import to_array, to_tensor
 
 _RETRIED = {"UNAVAILABLE", "RESOURCE_EXHAUSTED"}
 _LARGEST_MESSAGE = 64 * 2**20
@@ -37,8 +32,8 @@ class GrpcClient:
             ("grpc.max_send_message_length", _LARGEST_MESSAGE),
         ]
         self._channel = grpc.insecure_channel(target, options=options)
-        self._predictions = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
-        self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
+        self._predict = self._method("PredictionService/Predict", "PredictRequest", "PredictResponse")
+        self._status = self._method("ModelService/GetModelStatus", "GetModelStatusRequest", "GetModelStatusResponse")
         self._timeout = timeout
         self._retrying = retrying(_RETRIED, attempts)
 
@@ -54,30 +49,31 @@ class GrpcClient:
 
         Args:
             model: name of the model.
-            inputs: input name to whatever ``tf.make_tensor_proto`` takes.
+            inputs: input name to an array, a number, or nested lists of numbers or texts; one text is a column of one
+                row.
             signature_name: of the SavedModel.
             version: number or label (such as ``"stable"``); default the newest.
 
         Raises:
             ServingError: the server refused, or could not be reached in time.
+            ValueError: the inputs are no tensors.
         """
-        request = predict_pb2.PredictRequest()
+        request = message("PredictRequest")()
         request.model_spec.name, request.model_spec.signature_name = model, signature_name
         if isinstance(version, str):
             request.model_spec.version_label = version
         elif version is not None:
             request.model_spec.version.value = version
         for name, values in inputs.items():
-            request.inputs[name].CopyFrom(tf.make_tensor_proto(values))
-        response = self._retrying(self._call, self._predictions.Predict, request)
-        return {name: tf.make_ndarray(value) for name, value in response.outputs.items()}
+            request.inputs.add(key=name, value=to_tensor(values))
+        response = self._retrying(self._call, self._predict, request)
+        return {output.key: to_array(output.value) for output in response.outputs}
 
     def classify(
-        self, model: str, texts: Sequence[str], text_pairs: Sequence[str] | None = None
+        self, model: str, texts: str | Sequence[str], text_pairs: str | Sequence[str] | None = None
     ) -> list[Classification]:
-        """Asks a classifier about texts or pairs."""
-        inputs = {"text": list(texts)} if text_pairs is None else {"text": list(texts), "text_pair": list(text_pairs)}
-        outputs = self.predict(model, inputs)
+        """Asks a classifier about one text, texts or pairs; there is an answer for each."""
+        outputs = self.predict(model, text_columns(texts, text_pairs))
         return [
             Classification(label.decode("utf-8"), float(score), tuple(map(float, probabilities)))
             for label, score, probabilities in zip(
@@ -87,11 +83,17 @@ class GrpcClient:
 
     def status(self, model: str) -> dict[int, str]:
         """The state of each version, such as ``{1: "AVAILABLE"}``."""
-        request = get_model_status_pb2.GetModelStatusRequest()
+        request = message("GetModelStatusRequest")()
         request.model_spec.name = model
-        response = self._retrying(self._call, self._models.GetModelStatus, request)
-        names = get_model_status_pb2.ModelVersionStatus.State
-        return {entry.version: names.Name(entry.state) for entry in response.model_version_status}
+        response = self._retrying(self._call, self._status, request)
+        return {entry.version: STATES.get(entry.state, str(entry.state)) for entry in response.model_version_status}
+
+    def _method(self, name: str, request: str, response: str) -> Callable[..., Any]:
+        return self._channel.unary_unary(
+            f"/tensorflow.serving.{name}",
+            request_serializer=message(request).SerializeToString,
+            response_deserializer=message(response).FromString,
+        )
 
     def _call(self, method: Callable[..., Any], request: Any) -> Any:
         try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
 import httpx
+import numpy as np
 
-from bert_tf.client.answers import Classification, ServingError, retrying
+from bert_tf.client.answers import Classification, ServingError, retrying, text_columns
 
 _RETRIED = {"429", "503", "UNREACHABLE"}
 
@@ -29,7 +30,7 @@ class RestClient:
     def predict(
         self,
         model: str,
-        inputs: Mapping[str, Sequence[Any]],
+        inputs: Mapping[str, Any],
         *,
         signature_name: str | None = None,
         version: int | str | None = None,
@@ -38,14 +39,14 @@ class RestClient:
 
         Args:
             model: name of the model.
-            inputs: input name to a column of JSON values.
+            inputs: input name to a column of JSON values or an array; one text is a column of one row.
             signature_name: default ``serving_default``.
             version: number or label (such as ``"stable"``); default the newest.
 
         Raises:
             ServingError: the server refused, or could not be reached in time.
         """
-        body: dict[str, Any] = {"inputs": {name: list(values) for name, values in inputs.items()}}
+        body: dict[str, Any] = {"inputs": {name: _column(values) for name, values in inputs.items()}}
         if signature_name is not None:
             body["signature_name"] = signature_name
         kind = "labels" if isinstance(version, str) else "versions"
@@ -54,11 +55,10 @@ class RestClient:
         return outputs if isinstance(outputs, dict) else {"output": outputs}
 
     def classify(
-        self, model: str, texts: Sequence[str], text_pairs: Sequence[str] | None = None
+        self, model: str, texts: str | Sequence[str], text_pairs: str | Sequence[str] | None = None
     ) -> list[Classification]:
-        """Asks a classifier about texts or pairs."""
-        inputs = {"text": texts} if text_pairs is None else {"text": texts, "text_pair": text_pairs}
-        outputs = self.predict(model, inputs)
+        """Asks a classifier about one text, texts or pairs; there is an answer for each."""
+        outputs = self.predict(model, text_columns(texts, text_pairs))
         return [
             Classification(label, score, tuple(probabilities))
             for label, score, probabilities in zip(
@@ -99,3 +99,12 @@ class RestClient:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
+
+
+def _column(values: Any) -> Any:
+    """A column as JSON has it."""
+    if isinstance(values, str):
+        return [values]
+    if isinstance(values, np.ndarray | np.generic):
+        return values.tolist()
+    return list(values) if isinstance(values, Iterable) and not isinstance(values, Mapping) else values
