@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bert_tf.backbones.bert_encoder import BertEncoder
-from bert_tf.backbones.sources.scratch import read_vocabulary
+from bert_tf.backbones.huggingface_tokenizer import CONFIG, read_settings, read_tokens
 from bert_tf.errors import UserError
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 
@@ -80,26 +80,25 @@ def build_encoder(
 
 
 def read_tokenizer(directory: Path, vocabulary_size: int, *, guess_case: bool = False) -> ExactBertTokenizer:
-    """Builds the tokeniser from ``vocab.txt`` and, where there is one, ``tokenizer_config.json``.
+    """Builds the tokeniser from ``vocab.txt`` or ``tokenizer.json``, as these and ``tokenizer_config.json`` say.
 
     Args:
-        directory: holds both.
+        directory: holds them.
         vocabulary_size: number of the model's token embeddings.
         guess_case: without ``do_lower_case`` in ``tokenizer_config.json``, guess it as :func:`guess_lowercase` does
             and say so; else BERT lower-cases, as in Hugging Face.
 
     Raises:
-        UserError: the vocabulary is missing, broken or larger than the model's.
+        UserError: the vocabulary is missing, broken or larger than the model's, or the files ask for another tokeniser
+            than BERT's.
     """
-    tokens = read_vocabulary(directory / "vocab.txt")
+    settings = read_settings(directory)
+    tokens, file = read_tokens(directory, settings)
     if len(tokens) > vocabulary_size:
         raise UserError(
-            f"{directory / 'vocab.txt'}: {len(tokens):,} tokens, but the model has {vocabulary_size:,}: "
-            "the two do not belong together."
+            f"{file}: {len(tokens):,} tokens, but the model has {vocabulary_size:,}: the two do not belong together."
         )
-    path = directory / "tokenizer_config.json"
-    config = read_json(path) if path.exists() else {}
-    lowercase = config.get("do_lower_case")
+    lowercase = settings.lowercase
     if lowercase is None and guess_case:
         lowercase, reason = guess_lowercase(directory, tokens)
         logger.info(
@@ -108,11 +107,9 @@ def read_tokenizer(directory: Path, vocabulary_size: int, *, guess_case: bool = 
             "are" if lowercase else "are not",
             reason,
             str(not lowercase).lower(),
-            path,
+            directory / CONFIG,
         )
-    return ExactBertTokenizer(
-        tokens, lowercase=lowercase is None or bool(lowercase), strip_accents=config.get("strip_accents")
-    )
+    return ExactBertTokenizer(tokens, lowercase=lowercase is not False, strip_accents=settings.strip_accents)
 
 
 def guess_lowercase(directory: Path, tokens: Sequence[str]) -> tuple[bool, str]:
