@@ -96,7 +96,10 @@ class WorkQueue:
 
     def _next(self) -> _Job:
         self._turn = (self._turn + 1) % _TURNS
-        first = min(self._waiting, key=lambda job: (job.left if self._turn else 0, job.number))
+        # Those that nobody waits for come before all: dropping them takes no time and frees their places.
+        first = min(
+            self._waiting, key=lambda job: (not job.future.cancelled(), job.left if self._turn else 0, job.number)
+        )
         self._waiting.remove(first)
         return first
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 
 import grpc
@@ -143,6 +143,32 @@ def test_a_request_that_is_given_up_is_dropped_between_its_steps(queue: WorkQueu
     with pytest.raises(CancelledError):
         future.result(0)
     assert queue.submit(noting("next", 1, []), 1).result(WAIT) == "next"
+
+
+def _admitted(queue: WorkQueue, steps: Callable[[], Steps[str]]) -> Future[str] | None:
+    try:
+        return queue.submit(steps(), 10_000_000)
+    except RequestError:
+        return None
+
+
+def test_requests_that_were_given_up_free_their_places_first(queue: WorkQueue) -> None:
+    log: list[str] = []
+    gate = Gate(queue)
+    given_up = [queue.submit(noting("given up", 1, log), 10_000_000) for _ in range(4)]
+    assert all(future.cancel() for future in given_up)
+
+    def steps() -> Steps[str]:
+        for _ in range(4):  # every place but this request's own is free again
+            queue.submit(noting("later", 1, log), 1)
+        return "first"
+        yield 0
+
+    gate.opened.set()
+    while (first := _admitted(queue, steps)) is None:  # the gate's own place is free a moment after it opens
+        pass
+    assert first.result(WAIT) == "first"
+    assert "given up" not in log
 
 
 def test_closing_gives_up_what_waits(queue: WorkQueue) -> None:
