@@ -30,6 +30,8 @@ DataSpec = Annotated[list[str], BeforeValidator(_as_list)]
 Encoding = Annotated[str, AfterValidator(check_name)]
 """``auto``, or an encoding by one of Python's names."""
 
+OnBadSequence = Literal["error", "repair", "skip"]
+
 
 class Section(BaseModel):
     """A part of a config; unknown keys are mistakes."""
@@ -83,6 +85,11 @@ class DataConfig(Section):
     labels: list[str] | None = Field(None, description="the labels in their order (default: found in the data, sorted)")
     on_unknown_label: Literal["error", "skip"] = Field(
         "error", description="a label in validation, test or new data that training did not have"
+    )
+    on_bad_sequence: OnBadSequence = Field(
+        "error",
+        description="tagging: a sentence whose tags their scheme does not allow (repair: a tag that nothing has begun "
+        "begins an entity; skip: leave the sentence out)",
     )
     cleaning: CleaningConfig = Field(default_factory=CleaningConfig)
     sequence_length: int = Field(

@@ -29,7 +29,12 @@ Threshold = Annotated[Literal["none", "auto"] | float, BeforeValidator(_read_thr
 """``none``: the likelier label is answered; a number: the positive one from this probability on; ``auto``: from the one
 that gives the best F1 of the positive label on the validation data."""
 
-_Label = Annotated[str, BeforeValidator(label_text)]
+
+def _read_label(value: Any) -> Any:
+    return None if value is None else label_text(value, "--head.positive_label")
+
+
+_Label = Annotated[str, BeforeValidator(_read_label)]
 
 
 class BinaryOptions(Section):

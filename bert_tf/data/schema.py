@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from bert_tf.data.records import Row
+from bert_tf.config import OnBadSequence
+from bert_tf.data.labels import read_label, with_labels
+from bert_tf.data.records import Records, Row
 
 
 class TaskSchema:
@@ -53,3 +56,30 @@ class TaskSchema:
             UserError: the record does not fit the task.
         """
         return row
+
+    @classmethod
+    def check_records(cls, records: Records, facts: Mapping[str, Any], on_bad_sequence: OnBadSequence) -> Records:
+        """The records that fit what the training records decided; those of most tasks all do.
+
+        Args:
+            records: to train or to evaluate on.
+            facts: constructor arguments of the task.
+            on_bad_sequence: of the config's data section.
+
+        Raises:
+            UserError: some do not fit, and the config does not say what to do.
+        """
+        return records
+
+    @classmethod
+    def read_labels(cls, records: Records, options: Any) -> Records:
+        """The records with each label in the one spelling that it has everywhere.
+
+        Args:
+            records: that went through :meth:`prepare`.
+            options: the ``--head.*`` options, or the task itself.
+
+        Raises:
+            UserError: (when read) a label is none.
+        """
+        return with_labels(records, read_label) if cls.class_column == "label" else records

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bert_tf.data.records import Row
+from bert_tf.data.labels import label_text
+from bert_tf.data.records import Row, is_missing
 from bert_tf.data.tag_schemes import Span, spans_of
 from bert_tf.errors import UserError
 
@@ -36,8 +37,7 @@ def with_spans(row: Row) -> Row:
             tags = _strings(row, "tags")
             if len(tags) != len(tokens):
                 raise UserError(f"{row.where()}: {len(tokens)} tokens but {len(tags)} tags.")
-            found = [Span(places[a][0], places[b - 1][1], label) for a, b, label in spans_of(tags)]
-            values["spans"] = [span._asdict() for span in found]
+            values["spans"] = tagged(places, tags)
         return row._replace(values=values)
     if values.get("spans") is None and isinstance(values.get("label"), Mapping | list):
         values["spans"] = values.pop("label")
@@ -65,6 +65,22 @@ def joined(tokens: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
         places.append((len(text), len(text) + len(token)))
         text += token
     return text, places
+
+
+def tagged(places: Sequence[tuple[int, int]], tags: Sequence[str]) -> list[dict[str, Any]]:
+    """The spans that tags of tokens mark, as ``spans`` of a record.
+
+    Args:
+        places: of the tokens, from :func:`joined`.
+        tags: one a token.
+    """
+    return [Span(places[a][0], places[b - 1][1], label)._asdict() for a, b, label in spans_of(tags)]
+
+
+def token_place(row: Row, index: int) -> str:
+    """File and line of a token, or of its tag."""
+    in_lines = row.place.startswith("lines ")  # of a CoNLL file
+    return f"{row.file} line {row.line + index}" if in_lines else f"{row.where()}: tag {index + 1}"
 
 
 def spans_in(row: Row) -> list[Span]:
@@ -130,8 +146,10 @@ def _cluener(row: Row, text: str, types: Mapping[str, Any]) -> list[Span]:
 
 
 def _checked(row: Row, text: str, start: Any, end: Any, label: Any) -> Span:
-    if not isinstance(label, str) or not label:
+    if is_missing(label):
         raise UserError(f"{row.where()}: the label of a span must be a string, not {label!r}.")
+    if not isinstance(label, str):
+        label = label_text(label, row.where())
     if not isinstance(start, int) or not isinstance(end, int) or not 0 <= start < end <= len(text):
         raise UserError(
             f"{row.where()}: the span {start!r} to {end!r} ({label}) does not lie in the text, which has {len(text)} "

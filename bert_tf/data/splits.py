@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bert_tf.config import CleaningConfig, DataConfig
 from bert_tf.data.cleaning import clean
@@ -26,7 +27,7 @@ class Splits:
     test: Records | None
 
 
-def open_splits(config: DataConfig, schema: TaskSchema | type[TaskSchema], *, seed: int) -> Splits:
+def open_splits(config: DataConfig, schema: TaskSchema | type[TaskSchema], *, options: Any, seed: int) -> Splits:
     """Opens, cleans and splits what the config names. Equal config and seed, equal splits.
 
     Rows are only dropped as duplicates or conflicts from what trains or is split, never from a given validation or
@@ -35,6 +36,7 @@ def open_splits(config: DataConfig, schema: TaskSchema | type[TaskSchema], *, se
     Args:
         config: the data section.
         schema: of the task; a task and its class are schemas too.
+        options: the ``--head.*`` options, or the task itself.
         seed: decides the split.
 
     Raises:
@@ -70,6 +72,7 @@ def open_splits(config: DataConfig, schema: TaskSchema | type[TaskSchema], *, se
             source_columns=schema.source_columns,
             prepare=schema.prepare,
         )
+        records = schema.read_labels(records, options)
         label = schema.class_column or (target_columns[0] if target_columns else None)
         records, report = clean(records, cleaning, text_columns=text_columns, label_column=label)
         logger.info("%s: %s", records.name, report)

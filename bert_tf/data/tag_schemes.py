@@ -13,13 +13,13 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
-Scheme = Literal["iob1", "iob2", "bioes"]
+Scheme = Literal["io", "iob1", "iob2", "bioes"]
 
 UNTYPED = "word"
 """Type of spans whose tags are position letters alone."""
 
 _POSITIONS = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S", "O": "O"}
-_TYPED = re.compile(r"([BIMELSU])[-_](.+)", re.DOTALL)
+TYPED = re.compile(r"([BIMELSU])[-_](.+)", re.DOTALL)
 
 
 class Span(NamedTuple):
@@ -43,7 +43,7 @@ def read_tags(tags: Sequence[str]) -> list[Tag]:
     letters = set(tags) <= _POSITIONS.keys() and not set(tags).isdisjoint("BSU")
     found = []
     for tag in tags:
-        if match := _TYPED.fullmatch(tag):
+        if match := TYPED.fullmatch(tag):
             found.append(Tag(_POSITIONS[match[1]], match[2]))
         elif letters and tag != "O":
             found.append(Tag(_POSITIONS[tag], UNTYPED))
@@ -81,33 +81,54 @@ def tags_of(spans: Iterable[Span], length: int) -> list[str]:
     return tags
 
 
-def mistake(tags: Sequence[str], scheme: Scheme) -> tuple[int, str] | None:
-    """The first tag that the scheme does not allow where it stands: its index and the reason; ``None`` if all fit."""
+def mistake(tags: Sequence[str], scheme: Scheme, letters: str = "IE") -> tuple[int, str] | None:
+    """The first tag that the scheme does not allow where it stands: its index and the reason; ``None`` if all fit.
+
+    Args:
+        tags: of one sentence.
+        scheme: that they are held to.
+        letters: inside and end of an entity, as the data writes them, for the reason.
+    """
     before = Tag("O", "")
     read = read_tags(tags)
+    inside, end = letters[0], letters[1]
     for index, tag in enumerate(read):
         begun = before.position in "BI" and before.label == tag.label
-        if scheme != "iob1" and tag.position in "IE" and not begun:
+        if scheme in ("iob2", "bioes") and tag.position in "IE" and not begun:
             first = "B" if tags[index][1:] == "" else f"B{tags[index][1:]}"
             return index, f"{tags[index]} continues what no {first} has begun"
         if scheme == "bioes" and before.position in "BI" and not (tag.position in "IE" and begun):
-            return index, f"{tags[index - 1]} must be followed by an I (or M) or E of its type, not by {tags[index]}"
+            return (
+                index,
+                f"{tags[index - 1]} must be followed by an {inside} or {end} of its type, not by {tags[index]}",
+            )
         before = tag
     if scheme == "bioes" and before.position in "BI":
-        return len(tags) - 1, f"{tags[-1]} stands at the end of the sentence, where its E is missing"
+        return len(tags) - 1, f"{tags[-1]} stands at the end of the sentence, where its {end} is missing"
     return None
+
+
+def scheme_name(scheme: Scheme, letters: Iterable[str]) -> tuple[str, str]:
+    """What people call the scheme of data that has these position letters, and its letters of inside and end."""
+    if scheme != "bioes":
+        return scheme.upper(), "IE"
+    if "M" in letters:
+        return "BMES", "ME"
+    return ("BIOES", "IE") if {"L", "U"}.isdisjoint(letters) else ("BILOU", "IL")
 
 
 class SchemeFinder:
     """Finds the scheme that sentences are written in, from all of them.
 
-    BIOES and its kin have letters of their own. IOB1 writes B only where two spans of one type touch, IOB2 at each
-    beginning: sentences with other B's and with an I that no B begins are neither.
+    BIOES and its kin have letters of their own. IO has no B. IOB1 writes B only where two spans of one type touch, IOB2
+    at each beginning: sentences with other B's and with an I that no B begins are neither.
     """
 
     def __init__(self) -> None:
         self._ends = False
         self._begins = False
+        self._touches = False
+        self._inside = False
 
     def add(self, tags: Sequence[str]) -> None:
         """Takes note of one sentence."""
@@ -116,10 +137,14 @@ class SchemeFinder:
             self._ends |= tag.position == "E"
             touches = before.position in "BI" and before.label == tag.label
             self._begins |= tag.position == "B" and not touches
+            self._touches |= tag.position == "B" and touches
+            self._inside |= tag.position == "I"
             before = tag
 
     def scheme(self) -> Scheme:
         """The scheme of all that was added."""
         if self._ends:
             return "bioes"
-        return "iob2" if self._begins else "iob1"
+        if self._begins:
+            return "iob2"
+        return "io" if self._inside and not self._touches else "iob1"

@@ -68,18 +68,21 @@ def evaluate_run(
     unknown = on_unknown_label or config.data.on_unknown_label
     splits = None
     if data is None or baselines:
-        splits = open_splits(config.data, task, seed=config.seed)
+        splits = open_splits(config.data, task, options=task, seed=config.seed)
     records = (
         open_evaluation_data(config.data, task, data, columns or {}, encoding=encoding)
         if data
         else _held_out(run, splits)
     )
+    bad = config.data.on_bad_sequence
+    records = task.check_records(records, task.get_config(), bad)
     batch_size = batch_size or config.training.evaluation_batch_size
     done = answer_labelled(task, records, batch_size=batch_size, on_unknown_label=unknown, predictions=predictions)
     models = {"model": task.evaluate_outputs(done.targets, done.finished, done.rows)}
     if baselines:
         assert splits is not None
-        models |= task.baselines(LabelledRows(splits.train, task, unknown), LabelledRows(records, task, unknown))
+        train = task.check_records(splits.train, task.get_config(), bad)
+        models |= task.baselines(LabelledRows(train, task, unknown), LabelledRows(records, task, unknown))
     files = task.evaluation_files(done.targets, done.finished, done.rows)
     return Scores(f"{records.name}: {models['model']['examples']} examples", models, files)
 
@@ -96,7 +99,7 @@ def open_evaluation_data(
     """Opens data that was not part of the run, as the run's config reads it, but for its encoding."""
     specs = task.evaluation_specs() if labelled else task.input_specs()
     targets = task.target_columns if labelled else ()
-    return open_records(
+    records = open_records(
         data,
         columns={**config.columns, **columns},
         required=(*specs, *targets),
@@ -110,6 +113,7 @@ def open_evaluation_data(
         without_target=task.without_target,
         columns_flag="--columns",
     )
+    return task.read_labels(records, task) if labelled else records
 
 
 def _held_out(run: RunDirectory | UntrainedModel, splits: Splits | None) -> Records:

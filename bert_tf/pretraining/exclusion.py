@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from bert_tf.config import ExperimentConfig, load
+from bert_tf.config import ExperimentConfig, load, validate
 from bert_tf.data.splits import open_splits
 from bert_tf.errors import UserError
 from bert_tf.tasks import find_schema
@@ -73,7 +73,9 @@ def held_out_texts(config_file: str | Path) -> Iterator[str]:
     """
     config = load(config_file, ExperimentConfig)
     schema = find_schema(config.task)
-    splits = open_splits(config.data, schema, seed=config.seed)
+    splits = open_splits(
+        config.data, schema, options=validate(schema.Options, config.head, flag_prefix="head."), seed=config.seed
+    )
     parts = [records for records in (splits.validation, splits.test) if records is not None]
     if not parts:
         raise UserError(

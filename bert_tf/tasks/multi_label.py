@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from pydantic import BaseModel
 
-from bert_tf.data.labels import counts_of, label_names, label_text, short_list
+from bert_tf.data.labels import class_index, counts_of, label_names, labels_of, short_list
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
 from bert_tf.evaluation.multi_label_metrics import multi_label_metrics
@@ -104,7 +104,7 @@ class MultiLabelClassifier(MultiLabelSchema, TextTask):
         self.focal_gamma = focal_gamma
         self.class_weights = None if isinstance(class_weights, str) else [list(pair) for pair in class_weights]
         self.label_shares = None if label_shares is None else [float(share) for share in label_shares]
-        self._class_index = {label: index for index, label in enumerate(self.labels)}
+        self._class_index = class_index(self.labels)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -130,7 +130,7 @@ class MultiLabelClassifier(MultiLabelSchema, TextTask):
         pair, examples = False, 0
         for row in records:
             pair = pair or "text_pair" in row.values
-            counts.update(_labels_of(row, separator))
+            counts.update(labels_of(row, separator))
             examples += 1
         if not examples:
             raise UserError(f"{records.name}: there is no row to train on.")
@@ -144,7 +144,7 @@ class MultiLabelClassifier(MultiLabelSchema, TextTask):
         return facts
 
     def target(self, row: Row) -> np.ndarray | None:
-        found = _labels_of(row, self.separator)
+        found = labels_of(row, self.separator)
         if any(label not in self._class_index for label in found):
             return None
         target = np.zeros(len(self.labels), np.float32)
@@ -152,7 +152,7 @@ class MultiLabelClassifier(MultiLabelSchema, TextTask):
         return target
 
     def unknown_target(self, row: Row) -> str:
-        unknown = next(label for label in _labels_of(row, self.separator) if label not in self._class_index)
+        unknown = next(label for label in labels_of(row, self.separator) if label not in self._class_index)
         return f'label "{unknown}" is not one of {short_list(self.labels)} (from the training data)'
 
     def counted(self, row: Row, target: np.ndarray) -> list[str]:
@@ -213,22 +213,3 @@ class MultiLabelClassifier(MultiLabelSchema, TextTask):
 
 
 TASK = MultiLabelClassifier
-
-
-def _labels_of(row: Row, separator: str) -> list[str]:
-    value = row.values.get("label")
-    if isinstance(value, str):
-        value = [part.strip() for part in value.split(separator)]
-        if "" in value and value != [""]:
-            raise UserError(
-                f"{row.where()}: the label {row.values['label']!r} names an empty label between two separators."
-            )
-        value = [part for part in value if part]
-    elif isinstance(value, bool | int | float):
-        value = [value]
-    if not isinstance(value, list) or any(isinstance(part, list | dict) or part is None for part in value):
-        raise UserError(
-            f"{row.where()}: the label is {value!r}, neither a list of labels nor a string of labels parted by "
-            f"--head.separator {separator!r} (an empty list, or an empty text, stands for none)."
-        )
-    return list(dict.fromkeys(label_text(part) for part in value))

@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 from pydantic import BaseModel
 
-from bert_tf.data.records import Records, Row, is_missing
+from bert_tf.data.labels import label_of, label_text
+from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
 from bert_tf.layers.pooling import pool
 from bert_tf.layers.windows import fold, unfold
@@ -100,12 +101,13 @@ class ChoiceScorer(MultipleChoiceSchema, TextTask):
     def target(self, row: Row) -> int:
         """The index of the right choice. The label is its text, its number from 0, or its letter (A is the first)."""
         label, choices = row.values.get("label"), row.values["choices"]
-        if is_missing(label):
-            raise UserError(f"{row.where()}: the label is empty. Fill it in or remove the row.")
-        text = str(int(label)) if isinstance(label, float) and label.is_integer() else str(label).strip()
-        index = None
         if isinstance(label, str) and label in choices:
-            index = choices.index(label)
+            return choices.index(label)
+        text = label_of(row)
+        alike = [number for number, choice in enumerate(choices) if _spelled(choice) == text]
+        index = None
+        if isinstance(label, str) and len(alike) == 1:
+            index = alike[0]
         elif text.isdecimal():
             index = int(text)
         elif len(text) == 1 and "A" <= text.upper() <= "Z":
@@ -181,3 +183,11 @@ class ChoiceScorer(MultipleChoiceSchema, TextTask):
 
 
 TASK = ChoiceScorer
+
+
+def _spelled(choice: str) -> str | None:
+    """A choice in the spelling of labels; ``None`` for what cannot be one, such as a text of several lines."""
+    try:
+        return label_text(choice, "")
+    except UserError:
+        return None

@@ -13,7 +13,7 @@ import tensorflow as tf
 from pydantic import BaseModel
 
 from bert_tf.data.binary_labels import positive_label
-from bert_tf.data.labels import counts_of, label_names, label_of, short_list
+from bert_tf.data.labels import class_index, counts_of, label_names, label_of, short_list
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
 from bert_tf.evaluation.baselines import majority_baseline, tfidf_baseline
@@ -180,7 +180,7 @@ class SingleLabelTask(TextTask):
 
     @cached_property
     def _class_index(self) -> dict[str, int]:
-        return {label: index for index, label in enumerate(self.labels)}
+        return class_index(self.labels)
 
     @property
     def _positive_index(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -11,9 +11,10 @@ import tensorflow as tf
 from pydantic import BaseModel
 
 from bert_tf.backbones.loading import LoadedBackbone
+from bert_tf.data.labels import class_index, given_labels
 from bert_tf.data.records import Records, Row
 from bert_tf.data.span_records import joined, overlapping, spans_in
-from bert_tf.data.tag_schemes import Scheme, SchemeFinder, Span, mistake
+from bert_tf.data.tag_schemes import Scheme, SchemeFinder, Span
 from bert_tf.data.tag_shares import TagCounter
 from bert_tf.errors import UserError
 from bert_tf.evaluation.entity_metrics import entity_metrics, on_tokens, token_accuracy
@@ -23,6 +24,7 @@ from bert_tf.layers.pooling import token_vectors
 from bert_tf.layers.span_pointer import SpanPointer, multilabel_loss, no_span_yet
 from bert_tf.tasks.schemas.tagging import Decoder, LabelPieces, TaggingSchema
 from bert_tf.tasks.task import TextTask
+from bert_tf.tasks.unreachable_spans import UnreachableSpans
 from bert_tf.tokenization.offsets import check_offsets
 from bert_tf.tokenization.pieces import Pieces, cut_pieces, iob2_tags, on_units, spans_by_window
 from bert_tf.tokenization.words import WordLimits
@@ -41,7 +43,7 @@ class SequenceTagger(TaggingSchema, TextTask):
         backbone: a KerasHub text encoder with BERT's tokeniser.
         preprocessor: turns strings into the backbone's inputs.
         labels: label names by index.
-        scheme: that tags in the data are held to: ``iob1``, ``iob2`` or ``bioes``.
+        scheme: that tags in the data are held to: ``io``, ``iob1``, ``iob2`` or ``bioes``.
         decoder: ``softmax``, ``crf`` or ``span``.
         label_pieces: ``first``: a word's first piece has its tag, and the others follow; ``all``.
         words: what parts words, :data:`bert_tf.tokenization.words.WordLimits`.
@@ -121,7 +123,7 @@ class SequenceTagger(TaggingSchema, TextTask):
         self.dropout_rate = dropout
         self.tag_shares = None if tag_shares is None else [float(share) for share in tag_shares]
         self.pair = False
-        self._label_index = {label: index for index, label in enumerate(self.labels)}
+        self._label_index = class_index(self.labels)
 
     def get_config(self) -> dict[str, Any]:
         names = ("scheme", "decoder", "label_pieces", "words", "overlap", "head_size", "tag_shares")
@@ -149,9 +151,7 @@ class SequenceTagger(TaggingSchema, TextTask):
             finder.add(row.values.get("tags") or ())
             counter.add(row)
             tokens |= max(map(len, row.values.get("tokens") or ()), default=0) > 1  # not a character a line
-        names = list(labels) if labels else sorted(found)
-        if len(names) != len(set(names)):
-            raise UserError(f"--data.labels: a label stands there twice: {', '.join(names)}.")
+        names = given_labels(labels) if labels else sorted(found)
         if row is None:
             raise UserError(f"{records.name}: there is no row to train on.")
         if not names:
@@ -171,9 +171,6 @@ class SequenceTagger(TaggingSchema, TextTask):
 
     def target(self, row: Row) -> list[list[int]] | None:
         spans = spans_in(row)
-        tags = row.values.get("tags")
-        if tags and (wrong := mistake(tags, self.scheme)):
-            raise UserError(_wrong_tag(row, *wrong, self.scheme))
         if self.decoder != "span" and (pair := overlapping(spans)):
             texts = [f"{row.values['text'][span.start : span.end]!r} ({span.label})" for span in pair]
             raise UserError(
@@ -190,6 +187,12 @@ class SequenceTagger(TaggingSchema, TextTask):
 
     def counted(self, row: Row, target: Sequence[Sequence[int]]) -> list[str]:
         return [self.labels[label] for _, _, label in target]
+
+    def report_unreachable(self, rows: Iterable[tuple[Row, Any]]) -> None:
+        check = UnreachableSpans(self._pieces, whole=self.decoder == "span")
+        for row, target in rows:
+            check.add(row, target)
+        check.say(f"--head.words {self.words}, --head.label_pieces {self.label_pieces}")
 
     def encode(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
         return self._encode(self._pieces(columns["text"]))
@@ -327,9 +330,3 @@ TASK = SequenceTagger
 def _tagged(targets: tf.Tensor) -> tf.Tensor:
     """Number of the tags in each window ``(batch, seq_len)``; of a window without one, 1: its loss is 0."""
     return tf.maximum(tf.reduce_sum(tf.cast(targets >= 0, tf.float32), 1), 1.0)
-
-
-def _wrong_tag(row: Row, index: int, reason: str, scheme: Scheme) -> str:
-    in_lines = row.place.startswith("lines ")  # of a CoNLL file
-    where = f"{row.file} line {row.line + index}" if in_lines else f"{row.where()}: tag {index + 1}"
-    return f"{where}: {reason} ({scheme.upper()}). Put it right, or pass --head.scheme iob1 to read it as a beginning."

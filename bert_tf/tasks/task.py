@@ -138,6 +138,13 @@ class TextTask(TaskSchema, keras_hub.models.Task):
         """The most tokens of a text that are read, and the flag that sets it; ``None`` where all of any text counts."""
         return None if self.windowed else (self.preprocessor.sequence_length, "--data.sequence_length")
 
+    def report_unreachable(self, rows: Iterable[tuple[Row, Any]]) -> None:
+        """Warns, before training, of targets that no answer of this model can equal.
+
+        Args:
+            rows: the training records with their targets.
+        """
+
     def loss_per_example(self, targets: Any, outputs: Any) -> tf.Tensor:
         """Returns the loss of each example, ``(batch,)`` float32."""
         raise NotImplementedError

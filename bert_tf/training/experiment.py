@@ -57,9 +57,16 @@ class TaskData:
         """
         task_class = find_task(config.task)
         options = validate(task_class.Options, config.head, flag_prefix="head.")
-        splits = open_splits(config.data, task_class, seed=config.seed)
+        splits = open_splits(config.data, task_class, options=options, seed=config.seed)
         facts = task_class.learn_from(splits.train, config.data.labels, options)
-        return cls(task_class, splits, options.model_dump() | facts, DataSummary(config.seed))
+        facts = options.model_dump() | facts
+
+        def check(records: Records) -> Records:
+            return task_class.check_records(records, facts, config.data.on_bad_sequence)
+
+        train, validation, test = splits.train, splits.validation, splits.test
+        splits = Splits(check(train), validation and check(validation), test and check(test))
+        return cls(task_class, splits, facts, DataSummary(config.seed))
 
     def texts(self) -> Iterator[str]:
         """The training texts, from which a scratch backbone's vocabulary is learned."""
@@ -90,7 +97,9 @@ class TaskData:
         Raises:
             UserError: a record cannot train it.
         """
-        rows = self.summary.watch(LabelledRows(self.splits.train, task, config.data.on_unknown_label))
+        rows = LabelledRows(self.splits.train, task, config.data.on_unknown_label)
+        task.report_unreachable(rows)
+        rows = self.summary.watch(rows)
         options: dict[str, Any] = {
             "seed": config.seed,
             "shuffle_buffer": config.data.shuffle_buffer,

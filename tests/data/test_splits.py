@@ -17,7 +17,7 @@ from tests.data.small_records import write
 
 
 def opened(**options: Any) -> Splits:
-    return open_splits(DataConfig(**options), TextClassifier, seed=1)
+    return open_splits(DataConfig(**options), TextClassifier, options=None, seed=1)
 
 
 def texts(records: Records | None) -> list[str]:
@@ -71,7 +71,9 @@ def test_validation_has_the_text_columns_of_training(tmp_path: Path) -> None:
 def test_validation_needs_no_negatives(tmp_path: Path) -> None:
     train = write(tmp_path / "train.tsv", "text\ttext_pair\tnegative\na\tb\tc\n")
     validation = write(tmp_path / "dev.tsv", "text\ttext_pair\nd\te\n")
-    splits = open_splits(DataConfig(train=[str(train)], validation=[str(validation)]), SentenceEncoder, seed=1)
+    splits = open_splits(
+        DataConfig(train=[str(train)], validation=[str(validation)]), SentenceEncoder, options=None, seed=1
+    )
     assert [row.values["negative"] for row in splits.train] == ["c"]
     assert texts(splits.validation) == ["d"]
 

@@ -52,7 +52,7 @@ def test_what_nothing_begins() -> None:
         ("iob2", "B-LOC I-PER", 1, "no B-PER"),
         ("iob2", "B-PER O I-PER", 2, "no B-PER"),
         ("bioes", "O E-PER", 1, "no B-PER"),
-        ("bioes", "B-PER O", 1, "B-PER must be followed by an I (or M) or E of its type, not by O"),
+        ("bioes", "B-PER O", 1, "B-PER must be followed by an I or E of its type, not by O"),
         ("bioes", "B-PER I-PER", 1, "end of the sentence"),
         ("bioes", "S B M", 2, "end of the sentence"),
     ],

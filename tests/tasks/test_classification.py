@@ -155,7 +155,7 @@ def test_labels_can_be_given_in_their_order() -> None:
         ([], None, "there is no row to train on"),
         (["a", "a"], None, "every row has the label 'a'; a classifier needs at least two labels"),
         (["a", ""], None, "line 3: the label is empty. Fill it in or remove the row."),
-        (["a", "b"], ["a", "b", "a"], "--data.labels: a label stands there twice: a, b, a"),
+        (["a", "b"], ["a", "b", "a"], "--data.labels: duplicate label 'a' in 'a', 'b', 'a'"),
         (list(range(10_001)), None, "10,001 different labels were found, such as '0': is --data.columns.label"),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from bert_tf.backbones.loading import load_backbone
-from bert_tf.config import TrainingConfig
+from bert_tf.config import DataConfig, ExperimentConfig, OnBadSequence, TrainingConfig
 from bert_tf.data.batching import LabelledRows, TrainingBatches
 from bert_tf.data.records import Records, Row
 from bert_tf.data.sources import open_records
@@ -21,6 +21,7 @@ from bert_tf.exporting.saved_model import export_saved_model
 from bert_tf.layers.span_pointer import EXCLUDED, no_span_yet
 from bert_tf.tasks.schemas.tagging import Options
 from bert_tf.tasks.tagging import SequenceTagger
+from bert_tf.training.experiment import TaskData
 from bert_tf.training.loop import train
 from bert_tf.training.run_directory import RunDirectory
 
@@ -167,20 +168,42 @@ def conll(tmp_path: Path, content: str) -> Records:
     )
 
 
-def test_a_tag_that_does_not_fit_names_file_and_line(tmp_path: Path) -> None:
-    data = conll(tmp_path, "Li B-PER\nPeng I-PER\n\nin O\nBei I-LOC\njing I-LOC\n")
-    task = tagger(data)
-    assert task.scheme == "iob2"
-    with pytest.raises(UserError) as error:
-        LabelledRows(data, task).count()
-    assert str(error.value) == (
-        f"{tmp_path}/train.conll line 5: I-LOC continues what no B-LOC has begun (IOB2). Put it right, or pass "
-        "--head.scheme iob1 to read it as a beginning."
-    )
-    with pytest.raises(UserError, match="train.conll line 5: "):
-        TrainingBatches(LabelledRows(data, task), 2, seed=1)
-    lenient = tagger(data, scheme="iob1")
-    assert [lenient.target(row) for row in data] == [[[0, 7, 1]], [[3, 11, 0]]]
+def bad_sequences(tmp_path: Path, action: OnBadSequence) -> TaskData:
+    path = tmp_path / "train.conll"
+    path.write_text("Li B-PER\nPeng I-PER\n\nin O\nBei I-LOC\njing I-LOC\n\nRome B-LOC\n", encoding="utf-8")
+    data = DataConfig(train=[str(path)], on_bad_sequence=action)
+    return TaskData.open(ExperimentConfig(task="tagging", backbone="x", output="x", data=data))
+
+
+def test_bad_sequences_are_refused_repaired_or_skipped_before_training(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="(?s)1 of 3 sentences has .* IOB2 .*train.conll line 5: I-LOC continues"):
+        bad_sequences(tmp_path, "error")
+    repaired = bad_sequences(tmp_path, "repair")
+    task = tagger(repaired.splits.train)
+    assert [task.target(row) for row in repaired.splits.train] == [[[0, 7, 1]], [[3, 11, 0]], [[0, 4, 0]]]
+    assert [row.values["text"] for row in bad_sequences(tmp_path, "skip").splits.train] == ["Li Peng", "Rome"]
+
+
+def test_spans_that_tokenisation_cannot_reach_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    rows = [{"text": "北京 is big", "spans": [[0, 2, "place"]]}, {"text": "in annas big", "spans": [[3, 6, "person"]]}]
+    data = Records("a.jsonl", lambda: (SequenceTagger.prepare(Row("a.jsonl", 1, values)) for values in rows))
+    for decoder in ("softmax", "span"):
+        caplog.clear()
+        task = tagger(data, decoder=decoder)
+        task.report_unreachable(LabelledRows(data, task))
+        said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+        assert len(said) == 1
+        assert said[0].startswith("1 of 2 spans of the training data begin or end inside a word, so that")
+        assert "a.jsonl line 1: 'ann' in 'annas'" in said[0]
+
+
+def test_spans_longer_than_a_window_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    text = "a " * 60
+    rows = [{"text": text, "spans": [[0, 119, "place"], [0, 1, "place"]]}]
+    data = Records("a.jsonl", lambda: (SequenceTagger.prepare(Row("a.jsonl", 1, values)) for values in rows))
+    task = tagger(data, decoder="span")
+    task.report_unreachable(LabelledRows(data, task))
+    assert "1 of 2 spans of the training data are longer than a window" in caplog.text
 
 
 def test_overlapping_spans_need_the_span_head() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from functools import partial
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import BaseModel, Field
 
 from bert_tf.config import Section
-from bert_tf.data.records import Row
+from bert_tf.data.labels import read_several, with_labels
+from bert_tf.data.records import Records, Row
 from bert_tf.data.schema import TaskSchema
 from bert_tf.layers.pooling_kinds import Pooling
 
@@ -16,7 +18,7 @@ from bert_tf.layers.pooling_kinds import Pooling
 class Options(Section):
     """The options of multi-label classification."""
 
-    separator: str = Field(",", min_length=1, description="parts the labels where a record has them as one string")
+    separator: str = Field(",", min_length=1, description="separates the labels where a record has them as one string")
     thresholds: Literal["fixed", "global", "per_label"] = Field(
         "global", description="0.5, or tuned on the validation data for best F1: one for all labels, or one for each"
     )
@@ -55,6 +57,10 @@ class MultiLabelSchema(TaskSchema):
         elif isinstance(label, str) and not label.strip():
             label = []  # the empty set, where an empty label would be a mistake
         return row._replace(values={**row.values, "label": label}) if "label" in row.values else row
+
+    @classmethod
+    def read_labels(cls, records: Records, options: Any) -> Records:
+        return with_labels(records, partial(read_several, separator=options.separator))
 
 
 SCHEMA = MultiLabelSchema

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
 from bert_tf.config import Section
+from bert_tf.data.labels import read_label, with_labels
+from bert_tf.data.records import Records
 from bert_tf.data.schema import TaskSchema
 from bert_tf.layers.pooling_kinds import Pooling
 
@@ -35,6 +37,10 @@ class RegressionSchema(TaskSchema):
     Options = Options
     metrics: ClassVar[tuple[str, ...]] = ("pearson", "spearman", "pearson_spearman", "mse", "mae")
     class_column: ClassVar[str | None] = None
+
+    @classmethod
+    def read_labels(cls, records: Records, options: Any) -> Records:
+        return with_labels(records, read_label, say=False)  # 1.50 and 1.5 are one number, which nobody need be told
 
 
 SCHEMA = RegressionSchema

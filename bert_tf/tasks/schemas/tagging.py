@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from bert_tf.config import Section
-from bert_tf.data.records import Row
+from bert_tf.config import OnBadSequence, Section
+from bert_tf.data.entity_records import hold_to_scheme, read_entities
+from bert_tf.data.records import Records, Row
 from bert_tf.data.schema import TaskSchema
 from bert_tf.data.span_records import with_spans
 
@@ -28,8 +30,10 @@ class Options(Section):
     words: Literal["auto", "spaces", "punctuation"] = Field(
         "auto", description="what parts words; auto: spaces where the data has tokens, else punctuation too"
     )
-    scheme: Literal["auto", "iob1", "iob2", "bioes"] = Field(
-        "auto", description="of tags; a tag that does not fit is an error (iob1: every sequence fits)"
+    scheme: Literal["auto", "io", "iob1", "iob2", "bioes"] = Field(
+        "auto",
+        description="of tags (io: equal types in a row are one entity); --data.on_bad_sequence says what happens where "
+        "one does not fit (io, iob1: all fit)",
     )
     overlap: int = Field(64, ge=0, description="pieces that two windows of a text longer than the model share")
     head_size: int = Field(64, ge=2, multiple_of=2, description="span: size of the vectors whose product is taken")
@@ -50,6 +54,14 @@ class TaggingSchema(TaskSchema):
     @classmethod
     def prepare(cls, row: Row) -> Row:
         return with_spans(row)
+
+    @classmethod
+    def read_labels(cls, records: Records, options: Any) -> Records:
+        return read_entities(records, options.scheme)
+
+    @classmethod
+    def check_records(cls, records: Records, facts: Mapping[str, Any], on_bad_sequence: OnBadSequence) -> Records:
+        return hold_to_scheme(records, facts["scheme"], on_bad_sequence)
 
 
 SCHEMA = TaggingSchema
