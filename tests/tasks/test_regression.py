@@ -61,7 +61,7 @@ def test_bounds_are_never_left() -> None:
     [
         ("much", {}, "x.tsv line 3: the label 'much' is not a number. Fix the row"),
         ("nan", {}, "x.tsv line 3: the label 'nan' is not a number"),
-        (["1"], {}, "x.tsv line 3: the label ['1'] is not a number"),
+        (["1"], {}, "x.tsv line 3: the label is a list, ['1']"),
         (7, {"bounds": [0, 5]}, "x.tsv line 3: the label 7 is outside of --head.bounds 0 5"),
         ("", {}, "x.tsv line 3: the label is empty"),
     ],
