@@ -72,7 +72,7 @@ def test_targets_that_are_no_numbers_name_their_row(label: Any, head: dict[str, 
     with pytest.raises(UserError) as caught:
         evaluate_records(task, records, batch_size=2)
     assert message in str(caught.value)
-    if label:
+    if label and not isinstance(label, list):
         assert evaluate_records(task, records, batch_size=2, on_unknown_label="skip")["examples"] == 1
 
 
