@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -146,3 +147,19 @@ def test_unknown_keys_of_a_config_name_the_nearest(tmp_path: Path, yaml: str, me
     path.write_text(f"backbone: zh_mini\noutput: {tmp_path / 'run'}\n{yaml}")
     with pytest.raises(UserError, match=message.replace("?", r"\?")):
         train.main(["--config", str(path)])
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["train", "predict", "evaluate", "search", "zero_shot", "vocab", "pretrain", "prepare_corpus"],
+)
+def test_every_command_that_reads_data_takes_its_encoding(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        importlib.import_module(f"bert_tf.{command}").main(["--help"])
+    assert "--data.encoding" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("name", "hint"), [("gb18300", "did you mean gb18030"), ("nonsense", "such as auto, utf-8")])
+def test_an_unknown_encoding_is_refused_before_anything(name: str, hint: str) -> None:
+    with pytest.raises(UserError, match=f"--data.encoding: there is no encoding '{name}' .*{hint}"):
+        train.main(["--backbone", "scratch:tiny", "--output", "x", "--data.train", "x", "--data.encoding", name])

@@ -62,7 +62,7 @@ def check_name(name: str) -> str:
         pass
     known = {AUTO, *encodings.aliases.aliases, *encodings.aliases.aliases.values()}
     near = difflib.get_close_matches(name.lower().replace("-", "_"), sorted(known), n=3)
-    hint = f"; did you mean {' or '.join(near)}?" if near else " (such as auto, utf-8, gb18030, big5, cp1252)"
+    hint = f" (did you mean {' or '.join(near)}?)" if near else " (such as auto, utf-8, gb18030, big5, cp1252)"
     raise ValueError(f"there is no encoding {name!r}{hint}")
 
 
