@@ -36,7 +36,7 @@ OnBadSequence = Literal["error", "repair", "skip"]
 class Section(BaseModel):
     """A part of a config; unknown keys are mistakes."""
 
-    model_config = ConfigDict(extra="forbid", validate_default=True)
+    model_config = ConfigDict(extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
 class TextCleaningConfig(Section):

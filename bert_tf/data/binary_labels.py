@@ -53,6 +53,7 @@ class BinaryOptions(Section):
 class BinarySchema(TaskSchema):
     """Of tasks that answer exactly one label and have the options of two."""
 
+    has_labels: ClassVar[bool] = True
     metrics: ClassVar[tuple[str, ...]] = (
         *("accuracy", "precision", "recall", "f1"),
         *("f1_positive", "weighted_f1", "mcc", "loss"),

@@ -24,6 +24,7 @@ class TaskSchema:
         source_columns: further columns that :meth:`prepare` reads; ``--data.columns.NAME`` may rename them.
         class_column: the column by which splits are stratified and conflicting labels found; ``None`` without classes.
         metrics: names of the scores that its evaluation can give, each of which may choose the best epoch.
+        has_labels: its answers are of labels, so ``--data.labels`` may give their order.
         keeps_text: the answers point into the text, so cleaning drops rows but never changes a text.
         trainable: it is trained on records; else pre-training makes its model.
         without_target: what to say where data lacks a target column.
@@ -38,6 +39,7 @@ class TaskSchema:
     source_columns: ClassVar[tuple[str, ...]] = ()
     class_column: ClassVar[str | None] = "label"
     metrics: ClassVar[tuple[str, ...]] = ()
+    has_labels: ClassVar[bool] = False
     keeps_text: ClassVar[bool] = False
     trainable: ClassVar[bool] = True
     without_target: ClassVar[str] = "Data without it, such as a published test set, is for predict."
@@ -47,6 +49,11 @@ class TaskSchema:
     def needs_validation(cls, options: BaseModel) -> str | None:
         """The option, as a flag with its value, that is chosen on validation data and means nothing without them."""
         return None
+
+    @classmethod
+    def fewest_rows(cls, options: BaseModel) -> int:
+        """Examples that the loss needs at once."""
+        return 1
 
     @classmethod
     def prepare(cls, row: Row) -> Row:

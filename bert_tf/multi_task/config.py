@@ -11,7 +11,7 @@ from bert_tf.config import TASK_HELP, DataConfig, ExperimentConfig, RunConfig, S
 from bert_tf.errors import UserError
 from bert_tf.multi_task.mistakes import mistakes_of
 from bert_tf.tasks import find_schema
-from bert_tf.training.config_checks import check_recipe, check_tuned, has_validation
+from bert_tf.training.config_checks import check_recipe, check_task, has_validation
 
 
 class TaskEntry(Section):
@@ -104,7 +104,7 @@ def check_tasks(config: MultiTaskConfig) -> None:
     metrics = ["mean_score"]
     for name, entry in config.tasks.items():
         with mistakes_of(name):
-            check_tuned(config.experiment(name))
+            check_task(config.experiment(name))
             if has_validation(entry.data):
                 metrics += [f"{name}_{metric}" for metric in find_schema(entry.task).metrics]
             elif entry.early_stopping_patience is not None:

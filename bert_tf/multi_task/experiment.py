@@ -17,6 +17,7 @@ from bert_tf.multi_task.model import MultiTaskModel
 from bert_tf.multi_task.progress import MultiTaskProgress, TaskEarlyStopping
 from bert_tf.multi_task.schedule import probabilities
 from bert_tf.multi_task.updates import MultiTaskBatches, MultiTaskUpdates
+from bert_tf.training.config_checks import check_metric
 from bert_tf.training.experiment import TaskData, begin, dtype_policy, finish
 from bert_tf.training.loop import train
 from bert_tf.training.run_directory import RunDirectory
@@ -67,6 +68,8 @@ def run_multi_task(config: MultiTaskConfig, *, resume: bool = False) -> RunDirec
                     raise UserError("its --head options freeze the backbone, which all tasks share.")
         fixed = {name: entry.loss_weight for name, entry in config.tasks.items()}
         model = MultiTaskModel(tasks, fixed if config.loss_weighting == "fixed" else None)
+    if metrics := [f"{name}_{metric}" for name, each in data.items() for metric in each.summary.metrics]:
+        check_metric(recipe, ["mean_score", *metrics])
     logger.info("backbone: %s", loaded.source)
     logger.info("distribution: %s", describe_strategy(strategy))
 

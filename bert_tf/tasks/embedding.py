@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -157,6 +157,10 @@ class SentenceEncoder(EmbeddingSchema, TextTask):
 
     def counted(self, row: Row, target: Sequence[float]) -> list[float]:
         return [] if math.isnan(target[0]) else [target[0]]
+
+    def metric_names(self, counted: Collection[str | float]) -> list[str]:
+        correlations = ("spearman", "pearson")
+        return [name for name in self.metrics if name == "score" or (name in correlations) == bool(counted)]
 
     def loss_per_example(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """See ``bert_tf.losses.embedding_losses``; the other examples are those of this call.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -26,6 +26,7 @@ from bert_tf.tokenization.question_preprocessor import QuestionPreprocessor, Que
 
 logger = logging.getLogger("bert_tf")
 
+_WITHOUT_ANSWER = "without an answer"
 WINDOWS_AT_ONCE = 64
 """Windows that go through the model together, so that memory does not grow with a context."""
 
@@ -166,8 +167,12 @@ class QuestionAnswerer(QuestionAnsweringSchema, TextTask):
         return find_answer(row)
 
     def counted(self, row: Row, target: tuple[int, int]) -> list[str]:
-        names = {NO_ANSWER: "without an answer", NOT_FOUND: "answer not found in its context"}
+        names = {NO_ANSWER: _WITHOUT_ANSWER, NOT_FOUND: "answer not found in its context"}
         return [names.get(target, "answered")]
+
+    def metric_names(self, counted: Collection[str | float]) -> list[str]:
+        both = _WITHOUT_ANSWER in counted and len(counted) > 1
+        return [name for name in self.metrics if both or name in ("exact_match", "f1")]
 
     # === Training ===
 

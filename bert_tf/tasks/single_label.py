@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
@@ -102,6 +102,14 @@ class SingleLabelTask(TextTask):
 
     def counted(self, row: Row, target: int) -> list[str]:
         return [self.labels[target]]
+
+    def metric_names(self, counted: Collection[str | float]) -> list[str]:
+        if self.threshold == "auto" and self.positive_label not in counted:
+            raise UserError(
+                f"--head.threshold auto: no validation record has the label {self.positive_label!r}, "
+                "whose F1 chooses it."
+            )
+        return [name for name in self.metrics if name != "f1_positive" or len(self.labels) == 2]
 
     def remarks(self) -> list[str]:
         """Which label ``f1_positive`` is of, and how it is answered."""

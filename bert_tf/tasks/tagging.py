@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -193,6 +193,9 @@ class SequenceTagger(TaggingSchema, TextTask):
         for row, target in rows:
             check.add(row, target)
         check.say(f"--head.words {self.words}, --head.label_pieces {self.label_pieces}")
+
+    def metric_names(self, counted: Collection[str | float]) -> list[str]:
+        return [name for name in self.metrics if name != "token_accuracy" or self.decoder != "span"]
 
     def encode(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
         return self._encode(self._pieces(columns["text"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -129,6 +129,17 @@ class TextTask(TaskSchema, keras_hub.models.Task):
             target: from :meth:`target`.
         """
         return ()
+
+    def metric_names(self, counted: Collection[str | float]) -> Collection[str]:
+        """The scores that evaluation will give on the validation data.
+
+        Args:
+            counted: the different values that :meth:`counted` gives of them; one number stands for all numbers.
+
+        Raises:
+            UserError: what is to be chosen on them cannot be.
+        """
+        return self.metrics
 
     def remarks(self) -> list[str]:
         """What else is said of the task before training, a line each."""

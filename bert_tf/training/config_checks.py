@@ -15,20 +15,29 @@ def check_experiment(config: ExperimentConfig) -> None:
     Raises:
         UserError: the task or one of its options does not exist, or two options do not fit together.
     """
-    check_tuned(config)
+    check_task(config)
     check_recipe(config.training, find_schema(config.task).metrics, has_validation(config.data))
 
 
-def check_tuned(config: ExperimentConfig) -> None:
-    """Checks the options of the task that are chosen on validation data.
+def check_task(config: ExperimentConfig) -> None:
+    """Checks whether the options of the task fit the data and the recipe.
 
     Raises:
-        UserError: there are none, or an option does not exist.
+        UserError: an option does not exist, needs validation data where there are none, or needs larger batches; there
+            are labels for a task without labels.
     """
     schema = find_schema(config.task)
     options = validate(schema.Options, config.head, flag_prefix="head.")
     if not has_validation(config.data) and (option := schema.needs_validation(options)):
         raise UserError(f"{option} is chosen on the validation data: give --data.validation or --data.split.")
+    if config.data.labels is not None and not schema.has_labels:
+        raise UserError(f"--data.labels: --task {config.task} has no labels. Leave them out.")
+    fewest, recipe = schema.fewest_rows(options), config.training
+    if config.data.batch_tokens is None and recipe.batch_size // recipe.gradient_accumulation_steps < fewest:
+        raise UserError(
+            f"--training.batch_size {recipe.batch_size}: the loss compares the examples of a batch with each other; it "
+            f"needs {fewest} in each of {recipe.gradient_accumulation_steps} accumulation step(s)."
+        )
 
 
 def check_recipe(recipe: TrainingConfig, metrics: Collection[str], validation: bool) -> None:
@@ -43,10 +52,7 @@ def check_recipe(recipe: TrainingConfig, metrics: Collection[str], validation: b
         UserError: ``best_metric`` is none of the metrics, an option needs validation data, or a batch cannot be cut
             into its pieces.
     """
-    if recipe.best_metric is not None and recipe.best_metric not in metrics:
-        raise UserError(
-            f"--training.best_metric {recipe.best_metric}: there is no such metric; there are: {', '.join(metrics)}."
-        )
+    check_metric(recipe, metrics)
     for name in ("best_metric", "early_stopping_patience"):
         if (value := getattr(recipe, name)) is not None and not validation:
             raise UserError(f"--training.{name} {value} needs validation data: give --data.validation or --data.split.")
@@ -54,6 +60,18 @@ def check_recipe(recipe: TrainingConfig, metrics: Collection[str], validation: b
         raise UserError(
             f"--training.batch_size {recipe.batch_size} cannot be cut into {recipe.gradient_accumulation_steps} "
             "accumulation steps: use a multiple of it."
+        )
+
+
+def check_metric(recipe: TrainingConfig, metrics: Collection[str]) -> None:
+    """Checks ``best_metric``.
+
+    Raises:
+        UserError: it is none of the metrics.
+    """
+    if recipe.best_metric is not None and recipe.best_metric not in metrics:
+        raise UserError(
+            f"--training.best_metric {recipe.best_metric}: there is no such metric; there are: {', '.join(metrics)}."
         )
 
 

@@ -6,7 +6,7 @@ import logging
 import math
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,10 +34,14 @@ class DataSummary:
 
     Attributes:
         validation: number of validation records; ``None`` without validation data.
+        test: number of test records, likewise.
+        metrics: names of the scores on the validation data.
     """
 
     def __init__(self, seed: int = 0) -> None:
         self.validation: int | None = None
+        self.test: int | None = None
+        self.metrics: Collection[str] = ()
         self._random = random.Random(seed)
         self._examples = 0
         self._labels: Counter[str] = Counter()
@@ -86,6 +90,8 @@ class DataSummary:
         facts: dict[str, Any] = {"examples": self._examples}
         if self.validation is not None:
             facts["validation_examples"] = self.validation
+        if self.test is not None:
+            facts["test_examples"] = self.test
         if self._labels:
             facts["labels"] = dict(self._ordered())
         if self._numbers:
@@ -100,6 +106,8 @@ class DataSummary:
         held_out = "no validation data: the last epoch is kept"
         if self.validation is not None:
             held_out = f"validation: {self.validation:,}"
+        if self.test is not None:
+            held_out += f"; test: {self.test:,}"
         return f"training data: {self._examples:,} examples; {held_out}"
 
     def _about_targets(self, task: TextTask) -> list[str]:

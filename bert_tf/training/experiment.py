@@ -23,7 +23,7 @@ from bert_tf.evaluation.inference import build_predict, evaluate_records
 from bert_tf.tasks import find_task
 from bert_tf.tasks.task import TextTask
 from bert_tf.training.checkpoint import Progress
-from bert_tf.training.config_checks import check_experiment
+from bert_tf.training.config_checks import check_experiment, check_metric
 from bert_tf.training.data_summary import DataSummary
 from bert_tf.training.loop import train
 from bert_tf.training.run_directory import RunDirectory
@@ -79,7 +79,7 @@ class TaskData:
         """Puts the task on a loaded backbone.
 
         Raises:
-            UserError: the backbone does not suit the task, or the validation data cannot be scored.
+            UserError: the backbone does not suit the task, or the validation or test data cannot be scored.
         """
         task = self.task_class.create(
             loaded,
@@ -87,8 +87,12 @@ class TaskData:
             dtype=dtype_policy(config.training),
             **self.options,
         )
+        unknown = config.data.on_unknown_label
         if self.splits.validation is not None:
-            self.summary.validation = _count_validation(self.splits.validation, task, config.data.on_unknown_label)
+            self.summary.validation, counted = _check_held_out(self.splits.validation, task, unknown)
+            self.summary.metrics = task.metric_names(counted)
+        if self.splits.test is not None:
+            self.summary.test, _ = _check_held_out(self.splits.test, task, unknown)
         return task
 
     def batches(self, task: TextTask, config: ExperimentConfig, strategy: tf.distribute.Strategy) -> TrainingBatches:
@@ -112,6 +116,12 @@ class TaskData:
         else:
             shares = strategy.num_replicas_in_sync * config.training.gradient_accumulation_steps
             batches = TokenBatches(rows, config.data.batch_tokens, shares, **options)
+        if config.data.batch_tokens is None and batches.batch_size > batches.examples:
+            logger.warning(
+                "--training.batch_size %d is more than there are examples: every batch is filled up with rows that do "
+                "not count",
+                batches.batch_size,
+            )
         self.summary.finish(task, config.task, self.options)
         return batches
 
@@ -184,6 +194,8 @@ def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDire
         )
         keras.utils.set_random_seed(config.seed)
         task = data.build(loaded, config)
+    if data.splits.validation is not None:
+        check_metric(recipe, data.summary.metrics)
     logger.info("backbone: %s", loaded.source)
     logger.info("distribution: %s", describe_strategy(strategy))
 
@@ -222,21 +234,24 @@ def dtype_policy(recipe: TrainingConfig) -> str:
     return "float32" if recipe.mixed_precision == "none" else f"mixed_{recipe.mixed_precision}"
 
 
-def _count_validation(validation: Records, task: TextTask, on_unknown_label: str) -> int:
-    """Number of records that evaluation will score.
+def _check_held_out(records: Records, task: TextTask, on_unknown_label: str) -> tuple[int, set[str | float]]:
+    """Number of records that evaluation will score, and the values that the task counts of them, 0 for any number.
 
     Raises:
-        UserError: it would score none, or fail: for a column that the validation data lacks, or a row with a label that
+        UserError: it would score none, or fail: for a column that the data lacks, or a row with a label that
             training does not have.
     """
-    row = next(iter(validation), None)
+    row = next(iter(records), None)
     missing = [name for name in task.evaluation_specs() if row is not None and name not in row.values]
     if row is not None and missing:
         raise UserError(
             f"{row.file}: there is no column {missing[0]!r}, which evaluation reads. Name the right one with "
             f"--data.columns.{missing[0]} NAME."
         )
-    count = LabelledRows(validation, task, on_unknown_label).count()
-    if not count:
-        raise UserError(f"{validation.name}: there is no row to evaluate.")
-    return count
+    number, counted = 0, set[str | float]()
+    for row, target in LabelledRows(records, task, on_unknown_label):
+        number += 1
+        counted.update(value if isinstance(value, str) else 0.0 for value in task.counted(row, target))
+    if not number:
+        raise UserError(f"{records.name}: there is no row to evaluate.")
+    return number, counted

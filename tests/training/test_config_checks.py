@@ -24,7 +24,9 @@ from bert_tf.evaluation.regression_metrics import regression_metrics
 from bert_tf.multi_task.config import MultiTaskConfig, check_tasks
 from bert_tf.tasks import find_schema
 from bert_tf.training.config_checks import check_experiment
-from tests.conftest import REPOSITORY
+from bert_tf.training.experiment import run_experiment
+from tests.conftest import REPOSITORY, write_tsv
+from tests.tasks.small_tasks import prepared, small_task
 
 WITHOUT_VALIDATION = ["--backbone", "scratch:tiny", "--data.train", "none.tsv", "--output", "none"]
 WITH_VALIDATION = [*WITHOUT_VALIDATION, "--data.validation", "none.tsv"]
@@ -61,6 +63,29 @@ WRONG = {
     "threshold that is no probability": (
         [*WITH_VALIDATION, "--head.threshold", "50"],
         "--head.threshold: give none, auto or a probability between 0 and 1, not '50'",
+    ),
+    "labels of a task without labels": (
+        [*WITH_VALIDATION, "--task", "multiple_choice", "--data.labels", "a", "b"],
+        "--data.labels: --task multiple_choice has no labels",
+    ),
+    "a batch of one for a loss that compares": (
+        [*WITH_VALIDATION, "--task", "embedding", "--training.batch_size", "1"],
+        "--training.batch_size 1: the loss compares the examples of a batch with each other",
+    ),
+    "pieces of one for a loss that compares": (
+        [
+            *(*WITH_VALIDATION, "--task", "embedding", "--head.loss", "simcse"),
+            *("--training.batch_size", "8", "--training.gradient_accumulation_steps", "8"),
+        ],
+        "it needs 2 in each of 8 accumulation step(s)",
+    ),
+    "learning rate that is no number": (
+        [*WITH_VALIDATION, "--training.learning_rate", "inf"],
+        "--training.learning_rate: input should be a finite number, not 'inf'",
+    ),
+    "option of the task that is no number": (
+        [*WITH_VALIDATION, "--head.focal_gamma", "inf"],
+        "--head.focal_gamma: input should be a finite number, not 'inf'",
     ),
     "pieces that a batch cannot be cut into": (
         [*WITHOUT_VALIDATION, "--training.batch_size", "32", "--training.gradient_accumulation_steps", "3"],
@@ -123,6 +148,62 @@ def test_a_right_config_passes() -> None:
     head = {"threshold": "auto", "positive_label": "a"}
     training = {"best_metric": "f1_positive", "early_stopping_patience": 1}
     check_experiment(ExperimentConfig(backbone="x", output="x", data=data, head=head, training=training))
+
+
+LABELLED = [("so", "a"), ("so so", "b"), ("so so so", "c")]
+HELD_OUT: dict[str, tuple[dict[str, Any], dict[str, Any], list[tuple[str, str]], str]] = {
+    "F1 of two labels where there are three": (
+        {},
+        {"best_metric": "f1_positive"},
+        LABELLED,
+        "--training.best_metric f1_positive: there is no such metric; there are: accuracy, precision, recall, f1, wei",
+    ),
+    "threshold where no validation record is positive": (
+        {"head": {"threshold": "auto"}},
+        {},
+        [("so", "a")],
+        "--head.threshold auto: no validation record has the label 'b', whose F1 chooses it.",
+    ),
+    "test data without a row": ({"test": []}, {}, LABELLED[:2], "test.tsv: there is no row to evaluate."),
+    "test data with another label": (
+        {"test": LABELLED[2:]},
+        {},
+        LABELLED[:2],
+        'test.tsv line 2: label "c" is not one of ["a", "b"]',
+    ),
+    "validation data without a row": ({}, {}, [], "validation.tsv: there is no row to evaluate."),
+}
+
+
+@pytest.mark.parametrize("name", HELD_OUT)
+def test_found_in_the_data_before_training(name: str, tmp_path: Path) -> None:
+    options, training, validation, message = HELD_OUT[name]
+    three = "three" in name
+    files = {"train": LABELLED if three else LABELLED[:2], "validation": validation}
+    files |= {"test": options["test"]} if "test" in options else {}
+    config = ExperimentConfig(
+        backbone="scratch:tiny",
+        output=str(tmp_path / "run"),
+        data={part: str(write_tsv(tmp_path / f"{part}.tsv", rows)) for part, rows in files.items()},
+        head=options.get("head", {}),
+        scratch={"vocabulary_size": 200},
+        training=training,
+    )
+    with pytest.raises(UserError) as caught:
+        run_experiment(config)
+    assert message in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_metrics_that_depend_on_the_validation_data() -> None:
+    pairs = [{"text": "a", "text_pair": "b"}, {"text": "c", "text_pair": "d"}]
+    encoder = small_task("embedding", prepared("embedding", pairs))
+    assert "mrr" in encoder.metric_names(set())
+    assert list(encoder.metric_names({0.0})) == ["score", "spearman", "pearson"]
+    questions = [{"question": "who", "context": "Ann", "answers": [{"text": "Ann", "answer_start": 0}]}]
+    answerer = small_task("question_answering", prepared("question_answering", questions), max_query_length=4)
+    assert list(answerer.metric_names({"answered"})) == ["exact_match", "f1"]
+    assert "no_answer_accuracy" in answerer.metric_names({"answered", "without an answer"})
 
 
 TWO = np.array([[0.9, 0.1], [0.2, 0.8]])

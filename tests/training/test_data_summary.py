@@ -142,6 +142,16 @@ def test_nothing_is_said_where_nothing_is_cut_off(
     assert "lose their end" not in summarised(name, rows, caplog, length=16, **head)[0]
 
 
+def test_held_out_records_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    task = small_task("classification", prepared("classification", labelled(a=1, b=1)))
+    summary = DataSummary()
+    summary.validation, summary.test = 2000, 30
+    with caplog.at_level(logging.INFO, logger="bert_tf"):
+        summary.finish(task, "classification", {})
+    assert "validation: 2,000; test: 30" in caplog.text
+    assert (summary.facts()["validation_examples"], summary.facts()["test_examples"]) == (2000, 30)
+
+
 def test_labels_that_never_occur_are_named(caplog: pytest.LogCaptureFixture) -> None:
     task = small_task("classification", prepared("classification", labelled(a=1, b=1, c=1)))
     summary = DataSummary()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from bert_tf.config import Section
 from bert_tf.data.schema import TaskSchema
@@ -41,6 +41,11 @@ class EmbeddingSchema(TaskSchema):
     source_columns: ClassVar[tuple[str, ...]] = ("label",)
     class_column: ClassVar[str | None] = None
     works_untrained: ClassVar[bool] = True
+
+    @classmethod
+    def fewest_rows(cls, options: BaseModel) -> int:
+        """Losses that compare the examples of a batch with each other need two."""
+        return 2 if getattr(options, "loss", None) in ("contrastive", "cosent", "simcse") else 1
 
 
 SCHEMA = EmbeddingSchema

@@ -34,6 +34,7 @@ class MultiLabelSchema(TaskSchema):
     """Columns and options of multi-label classification."""
 
     Options = Options
+    has_labels: ClassVar[bool] = True
     metrics: ClassVar[tuple[str, ...]] = (
         "micro_f1",
         "micro_precision",

@@ -23,6 +23,7 @@ class OrdinalSchema(TaskSchema):
     """Columns and options of ordinal classification."""
 
     Options = Options
+    has_labels: ClassVar[bool] = True
     metrics: ClassVar[tuple[str, ...]] = ("mae", "quadratic_kappa", "off_by_one_accuracy", *BinarySchema.metrics)
 
 

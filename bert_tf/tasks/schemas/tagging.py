@@ -44,6 +44,7 @@ class TaggingSchema(TaskSchema):
     """Columns and options of tagging."""
 
     Options = Options
+    has_labels: ClassVar[bool] = True
     metrics: ClassVar[tuple[str, ...]] = ("precision", "recall", "f1", "boundary_f1", *_MEANS, "token_accuracy")
     text_columns = ("text",)
     target_columns = ("spans",)
