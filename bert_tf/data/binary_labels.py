@@ -54,7 +54,7 @@ class BinarySchema(TaskSchema):
     """Of tasks that answer exactly one label and have the options of two."""
 
     has_labels: ClassVar[bool] = True
-    metrics: ClassVar[tuple[str, ...]] = (
+    score_names: ClassVar[tuple[str, ...]] = (
         *("accuracy", "precision", "recall", "f1"),
         *("f1_positive", "weighted_f1", "mcc", "loss"),
     )

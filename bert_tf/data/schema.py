@@ -23,7 +23,7 @@ class TaskSchema:
         target_columns: record columns that hold what is to be learned; absent when predicting.
         source_columns: further columns that :meth:`prepare` reads; ``--data.columns.NAME`` may rename them.
         class_column: the column by which splits are stratified and conflicting labels found; ``None`` without classes.
-        metrics: names of the scores that its evaluation can give, each of which may choose the best epoch.
+        score_names: the scores that its evaluation can give, each of which may choose the best epoch.
         has_labels: its answers are of labels, so ``--data.labels`` may give their order.
         keeps_text: the answers point into the text, so cleaning drops rows but never changes a text.
         trainable: it is trained on records; else pre-training makes its model.
@@ -38,7 +38,7 @@ class TaskSchema:
     target_columns: ClassVar[tuple[str, ...]] = ("label",)
     source_columns: ClassVar[tuple[str, ...]] = ()
     class_column: ClassVar[str | None] = "label"
-    metrics: ClassVar[tuple[str, ...]] = ()
+    score_names: ClassVar[tuple[str, ...]] = ()
     has_labels: ClassVar[bool] = False
     keeps_text: ClassVar[bool] = False
     trainable: ClassVar[bool] = True

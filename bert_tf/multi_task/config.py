@@ -106,7 +106,7 @@ def check_tasks(config: MultiTaskConfig) -> None:
         with mistakes_of(name):
             check_task(config.experiment(name))
             if has_validation(entry.data):
-                metrics += [f"{name}_{metric}" for metric in find_schema(entry.task).metrics]
+                metrics += [f"{name}_{metric}" for metric in find_schema(entry.task).score_names]
             elif entry.early_stopping_patience is not None:
                 flag = f"--tasks.{name}.early_stopping_patience"
                 raise UserError(f"{flag} needs validation data: give --data.validation or --data.split.")

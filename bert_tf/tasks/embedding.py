@@ -160,7 +160,7 @@ class SentenceEncoder(EmbeddingSchema, TextTask):
 
     def metric_names(self, counted: Collection[str | float]) -> list[str]:
         correlations = ("spearman", "pearson")
-        return [name for name in self.metrics if name == "score" or (name in correlations) == bool(counted)]
+        return [name for name in self.score_names if name == "score" or (name in correlations) == bool(counted)]
 
     def loss_per_example(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """See ``bert_tf.losses.embedding_losses``; the other examples are those of this call.

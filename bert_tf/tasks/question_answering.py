@@ -172,7 +172,7 @@ class QuestionAnswerer(QuestionAnsweringSchema, TextTask):
 
     def metric_names(self, counted: Collection[str | float]) -> list[str]:
         both = _WITHOUT_ANSWER in counted and len(counted) > 1
-        return [name for name in self.metrics if both or name in ("exact_match", "f1")]
+        return [name for name in self.score_names if both or name in ("exact_match", "f1")]
 
     # === Training ===
 

@@ -109,7 +109,7 @@ class SingleLabelTask(TextTask):
                 f"--head.threshold auto: no validation record has the label {self.positive_label!r}, "
                 "whose F1 chooses it."
             )
-        return [name for name in self.metrics if name != "f1_positive" or len(self.labels) == 2]
+        return [name for name in self.score_names if name != "f1_positive" or len(self.labels) == 2]
 
     def remarks(self) -> list[str]:
         """Which label ``f1_positive`` is of, and how it is answered."""

@@ -195,7 +195,7 @@ class SequenceTagger(TaggingSchema, TextTask):
         check.say(f"--head.words {self.words}, --head.label_pieces {self.label_pieces}")
 
     def metric_names(self, counted: Collection[str | float]) -> list[str]:
-        return [name for name in self.metrics if name != "token_accuracy" or self.decoder != "span"]
+        return [name for name in self.score_names if name != "token_accuracy" or self.decoder != "span"]
 
     def encode(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
         return self._encode(self._pieces(columns["text"]))

@@ -139,7 +139,7 @@ class TextTask(TaskSchema, keras_hub.models.Task):
         Raises:
             UserError: what is to be chosen on them cannot be.
         """
-        return self.metrics
+        return self.score_names
 
     def remarks(self) -> list[str]:
         """What else is said of the task before training, a line each."""

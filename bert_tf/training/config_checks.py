@@ -16,7 +16,7 @@ def check_experiment(config: ExperimentConfig) -> None:
         UserError: the task or one of its options does not exist, or two options do not fit together.
     """
     check_task(config)
-    check_recipe(config.training, find_schema(config.task).metrics, has_validation(config.data))
+    check_recipe(config.training, find_schema(config.task).score_names, has_validation(config.data))
 
 
 def check_task(config: ExperimentConfig) -> None:

@@ -72,7 +72,7 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> ChoiceScorer:
 def test_overfits_ten_questions(learned: ChoiceScorer) -> None:
     metrics = evaluate_records(learned, questions(), batch_size=3)
     assert metrics["accuracy"] == 1.0
-    assert set(ChoiceScorer.metrics) < set(metrics)
+    assert set(ChoiceScorer.score_names) < set(metrics)
     assert metrics["chance"] == pytest.approx((4 / 2 + 3 / 3 + 3 / 4) / 10)
     for row, answer in answer_records(learned, questions(), batch_size=4):
         assert answer["choice"] == row.values["text"]

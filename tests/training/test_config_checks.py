@@ -227,4 +227,4 @@ METRICS: dict[str, list[dict[str, Any]]] = {
 @pytest.mark.parametrize("task", METRICS)
 def test_schemas_name_the_metrics_that_evaluation_gives(task: str) -> None:
     given = {name for found in METRICS[task] for name, value in found.items() if isinstance(value, float)}
-    assert given == set(find_schema(task).metrics)
+    assert given == set(find_schema(task).score_names)

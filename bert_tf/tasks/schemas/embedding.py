@@ -25,7 +25,7 @@ class EmbeddingSchema(TaskSchema):
     """Columns and options of sentence embeddings."""
 
     Options = Options
-    metrics: ClassVar[tuple[str, ...]] = (
+    score_names: ClassVar[tuple[str, ...]] = (
         "score",
         "spearman",
         "pearson",

@@ -35,7 +35,7 @@ class MultiLabelSchema(TaskSchema):
 
     Options = Options
     has_labels: ClassVar[bool] = True
-    metrics: ClassVar[tuple[str, ...]] = (
+    score_names: ClassVar[tuple[str, ...]] = (
         "micro_f1",
         "micro_precision",
         "micro_recall",

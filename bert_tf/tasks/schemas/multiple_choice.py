@@ -26,7 +26,7 @@ class MultipleChoiceSchema(TaskSchema):
     """Columns and options of multiple choice."""
 
     Options = Options
-    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "loss")
+    score_names: ClassVar[tuple[str, ...]] = ("accuracy", "loss")
     text_columns: ClassVar[tuple[str, ...]] = ("text", "question")
     list_columns: ClassVar[tuple[str, ...]] = ("choices",)
     target_columns: ClassVar[tuple[str, ...]] = ("label",)

@@ -24,7 +24,12 @@ class OrdinalSchema(TaskSchema):
 
     Options = Options
     has_labels: ClassVar[bool] = True
-    metrics: ClassVar[tuple[str, ...]] = ("mae", "quadratic_kappa", "off_by_one_accuracy", *BinarySchema.metrics)
+    score_names: ClassVar[tuple[str, ...]] = (
+        "mae",
+        "quadratic_kappa",
+        "off_by_one_accuracy",
+        *BinarySchema.score_names,
+    )
 
 
 SCHEMA = OrdinalSchema

@@ -28,7 +28,7 @@ class QuestionAnsweringSchema(TaskSchema):
     """Columns and options of question answering."""
 
     Options = Options
-    metrics: ClassVar[tuple[str, ...]] = (
+    score_names: ClassVar[tuple[str, ...]] = (
         "exact_match",
         "f1",
         "has_answer_exact_match",

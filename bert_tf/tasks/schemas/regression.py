@@ -35,7 +35,7 @@ class RegressionSchema(TaskSchema):
     """Columns and options of regression."""
 
     Options = Options
-    metrics: ClassVar[tuple[str, ...]] = ("pearson", "spearman", "pearson_spearman", "mse", "mae")
+    score_names: ClassVar[tuple[str, ...]] = ("pearson", "spearman", "pearson_spearman", "mse", "mae")
     class_column: ClassVar[str | None] = None
 
     @classmethod

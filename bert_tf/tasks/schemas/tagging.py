@@ -45,7 +45,7 @@ class TaggingSchema(TaskSchema):
 
     Options = Options
     has_labels: ClassVar[bool] = True
-    metrics: ClassVar[tuple[str, ...]] = ("precision", "recall", "f1", "boundary_f1", *_MEANS, "token_accuracy")
+    score_names: ClassVar[tuple[str, ...]] = ("precision", "recall", "f1", "boundary_f1", *_MEANS, "token_accuracy")
     text_columns = ("text",)
     target_columns = ("spans",)
     source_columns = ("tokens", "tags", "label")

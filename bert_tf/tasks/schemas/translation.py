@@ -34,7 +34,7 @@ class TranslationSchema(TaskSchema):
     """Columns and options of translation."""
 
     Options = Options
-    metrics: ClassVar[tuple[str, ...]] = ("bleu", "chrf", "loss", "perplexity", "mean_score")
+    score_names: ClassVar[tuple[str, ...]] = ("bleu", "chrf", "loss", "perplexity", "mean_score")
     text_columns: ClassVar[tuple[str, ...]] = ("text",)
     target_columns: ClassVar[tuple[str, ...]] = ("translation",)
     class_column: ClassVar[str | None] = None
