@@ -119,6 +119,11 @@ def labels_of(row: Row, separator: str) -> list[str]:
     Raises:
         UserError: it is something else, or as :func:`label_text`.
     """
+    return list(dict.fromkeys(label_text(part, row.where()) for part in _parts(row, separator)))
+
+
+def _parts(row: Row, separator: str) -> list[Any]:
+    """The labels of a record as they are written."""
     value = row.values.get("label")
     if isinstance(value, bytes):
         value = label_text(value, row.where())
@@ -131,7 +136,7 @@ def labels_of(row: Row, separator: str) -> list[str]:
             f"{row.where()}: the label is {value!r}, neither a list of labels nor a string of labels separated by "
             f"--head.separator {separator!r} (an empty list, or an empty text, stands for none)."
         )
-    return list(dict.fromkeys(label_text(part, row.where()) for part in value))
+    return list(value)
 
 
 def _listed(row: Row, text: str, separator: str) -> Any:
@@ -253,19 +258,17 @@ def read_label(row: Row, spellings: Spellings) -> Row:
 
 def read_several(row: Row, spellings: Spellings, separator: str) -> Row:
     """Any number of labels a record; as a list, unless they are spelled as they should be."""
-    raw = row.values.get("label")
-    if raw is None:
+    if row.values.get("label") is None:
         return row
-    names = labels_of(row, separator)
+    parts = _parts(row, separator)
+    names = [label_text(part, row.where()) for part in parts]
+    for part, name in zip(parts, names, strict=True):
+        spellings.add(part, name)
+    raw = row.values["label"]
     written = [part.strip() for part in raw.split(separator)] if isinstance(raw, str) else raw
     if written in (names, [""]):
-        for name in names:
-            spellings.add(name, name)
         return row
-    alike = isinstance(written, list) and len(written) == len(names)
-    for part, name in zip(written if alike else names, names, strict=True):
-        spellings.add(part, name)
-    return row._replace(values={**row.values, "label": names})
+    return row._replace(values={**row.values, "label": list(dict.fromkeys(names))})
 
 
 def given_labels(labels: Sequence[str]) -> list[str]:

@@ -164,10 +164,12 @@ def test_conflicts_and_duplicates_are_found_between_spellings(tmp_path: Path) ->
     assert [tuple(row.values.values()) for row in train] == [("b", "1")]
 
 
-def test_several_labels_are_read_at_the_source(tmp_path: Path) -> None:
+def test_several_labels_are_read_at_the_source(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     spec = write(tmp_path / "a.csv", "text,label\na,\"['joy', 'love ']\"\nb,joy\n")
-    train = opened(tmp_path, str(spec), schema=MultiLabelSchema).train
+    with caplog.at_level(logging.INFO, "bert_tf"):
+        train = opened(tmp_path, str(spec), schema=MultiLabelSchema).train
     assert [row.values["label"] for row in train] == [["joy", "love"], "joy"]
+    assert "(and how often): 'love ' read as 'love' in 1" in caplog.text
 
 
 def test_labels_of_earlier_models_are_found() -> None:
