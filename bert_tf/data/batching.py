@@ -338,11 +338,16 @@ def _rows_dataset(
             yield arrays(chunk)
 
     def arrays(chunk: list[tuple[Row, Any]]) -> Any:
-        texts = {name: text_arrays([row.values[name] for row, _ in chunk], spec) for name, spec in specs.items()}
+        texts = column_arrays([row for row, _ in chunk], specs)
         return (texts, _targets([target for _, target in chunk], targets_spec)) if targets_spec else texts
 
     signature = (dict(specs), targets_spec) if targets_spec else dict(specs)
     return tf.data.Dataset.from_generator(chunks, output_signature=signature)
+
+
+def column_arrays(rows: Sequence[Row], specs: Mapping[str, tf.TensorSpec]) -> dict[str, np.ndarray]:
+    """The texts of rows by column, as the model's graph takes them."""
+    return {name: text_arrays([row.values[name] for row in rows], spec) for name, spec in specs.items()}
 
 
 def text_arrays(values: list[Any], spec: tf.TensorSpec) -> np.ndarray:

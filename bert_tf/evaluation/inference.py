@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,11 @@ from bert_tf.atomic_file import Writable
 from bert_tf.data.batching import InferenceWindows, concatenate
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
+from bert_tf.evaluation.answer_values import short_floats
 from bert_tf.tasks.task import TextTask
+
+FEW_RECORDS = 64
+"""Up to this many records, starting a pipeline takes longer than answering them."""
 
 Predict = Callable[[Mapping[str, tf.Tensor]], dict[str, np.ndarray]]
 
@@ -63,7 +68,18 @@ def build_predict(task: TextTask, strategy: tf.distribute.Strategy | None = None
 def answer_records(
     task: TextTask, records: Records, *, batch_size: int, predict: Predict | None = None
 ) -> Iterator[tuple[Row, dict[str, Any]]]:
-    """Yields each record with its answer, in order, in memory that does not grow."""
+    """Yields each record with its answer, in order, in memory that does not grow.
+
+    Few records, with no ``predict`` given, go through :meth:`bert_tf.tasks.task.TextTask.answer_rows`, which builds no
+    pipeline.
+    """
+    if predict is None:
+        source = iter(records)
+        first = list(islice(source, FEW_RECORDS + 1))
+        if len(first) <= FEW_RECORDS:
+            yield from zip(first, task.answer_rows(first, batch_size), strict=True)
+            return
+        records = Records(records.name, lambda: chain(first, source))
     windows = InferenceWindows(records, task, batch_size)
     for rows, _, finished in windows.run(predict or build_predict(task)):
         yield from zip(rows, task.answers(finished, rows), strict=True)
@@ -71,7 +87,8 @@ def answer_records(
 
 def prediction_line(row: Row, answer: Mapping[str, Any]) -> str:
     """``{…the record…, "prediction": …}`` as one line of JSON."""
-    return json.dumps({**row.values, "prediction": answer}, ensure_ascii=False, default=str) + "\n"
+    values = {**row.values, "prediction": short_floats(dict(answer))}
+    return json.dumps(values, ensure_ascii=False, default=str) + "\n"
 
 
 @dataclass(frozen=True)

@@ -197,8 +197,7 @@ class SentenceEncoder(EmbeddingSchema, TextTask):
         if "embedding_pair" in finished:
             cosines = np.sum(finished["embedding"] * finished["embedding_pair"], axis=1)
             return [{"similarity": float(value)} for value in cosines]
-        # As short as a float32 can be written.
-        return [{"embedding": [float(str(value)) for value in vector]} for vector in finished["embedding"]]
+        return [{"embedding": vector.tolist()} for vector in finished["embedding"]]
 
     def evaluate_outputs(
         self, targets: Sequence[Sequence[float]], finished: Mapping[str, np.ndarray], rows: Sequence[Row]

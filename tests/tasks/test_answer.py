@@ -1,0 +1,189 @@
+"""``answer`` and ``predict`` of a loaded task: what they take, that they compile once, and what they answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bert_tf.errors import UserError
+from bert_tf.evaluation.inference import answer_records
+from bert_tf.tasks.classification import TextClassifier
+from bert_tf.tasks.task import TextTask
+from tests.data.small_records import made_records
+from tests.tasks.small_tasks import prepared, small_task
+from tests.training.small_model import small_classifier
+
+TEXTS = ["good film 喜欢", "bad", "so so " * 30]
+
+
+@pytest.fixture(scope="module")
+def classifier() -> TextClassifier:
+    return small_classifier()
+
+
+@pytest.fixture(scope="module")
+def pair_classifier() -> TextClassifier:
+    return small_classifier(pair=True)
+
+
+def labelled(*labels: Any) -> list[dict[str, Any]]:
+    return [{"text": text, "label": label} for text, label in zip(TEXTS, labels, strict=True)]
+
+
+TASKS: dict[str, list[dict[str, Any]]] = {
+    "multi_label": labelled("a,b", "", "c"),
+    "question_answering": [
+        {"question": "what film", "context": text, "answers": [{"text": text[:2], "answer_start": 0}]} for text in TEXTS
+    ],
+    "multiple_choice": [{"text": text, "choices": ["good", "bad", "so"], "label": 0} for text in TEXTS],
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_answer_is_that_of_the_exported_graph(name: str) -> None:
+    """Of tasks of every kind: the columns that it reads alone, as mappings, in another order than that of their lengths."""
+    head = {} if name != "question_answering" else {"max_query_length": 8, "doc_stride": 8}
+    task = small_task(name, prepared(name, TASKS[name]), **head)
+    specs = task.input_specs()
+    records = [{column: row[column] for column in specs} for row in TASKS[name]]
+    columns = {name: tf.constant([record[name] for record in records]) for name in specs}
+    finished = {name: value.numpy() for name, value in task.answer_texts(columns).items()}
+    expected = task.answers(finished, list(made_records(records)))
+    compare(task.answer(records, batch_size=2), expected)
+    compare(task.answer(records[0]), expected[:1])
+
+
+def compare(found: Any, expected: Any) -> None:
+    """Equal but for the last digits of numbers."""
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        for key, value in expected.items():
+            compare(found[key], value)
+    elif isinstance(expected, list):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            compare(one, other)
+    else:
+        assert found == (pytest.approx(expected, abs=1e-5) if isinstance(expected, float) else expected)
+
+
+def test_one_text_through_python_compiles_once(classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the number and the length of the texts: what costs half a second is building the graph."""
+    built = 0
+    pack = classifier.preprocessor.pack
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal built
+        built += 1
+        return pack(*arguments)
+
+    monkeypatch.setattr(classifier.preprocessor, "pack", counted)
+    for texts in (["good"], ["bad film"], ["good", "bad", "so " * 20], ["x"]):
+        classifier.predict(texts, verbose=0)
+    assert built <= 2  # one length of texts, then any
+    built = 0
+    for texts in ("good", "bad film", ["good", "bad", "so " * 20], ["x"] * 70):
+        classifier.answer(texts)
+        list(answer_records(classifier, made_records([{"text": "good"}]), batch_size=4))
+    assert built <= 1
+
+
+def test_predict_is_still_that_of_keras(classifier: TextClassifier, pair_classifier: TextClassifier) -> None:
+    whole = classifier.predict(TEXTS, verbose=0)
+    expected = classifier(classifier.preprocessor(tf.constant(TEXTS))).numpy()
+    assert type(whole) is np.ndarray
+    np.testing.assert_allclose(whole, expected, atol=1e-5)
+    for x, size in ((np.array(TEXTS), None), (TEXTS, 2), (np.array(TEXTS, object), 3), (tf.constant(TEXTS), None)):
+        np.testing.assert_allclose(classifier.predict(x, batch_size=size, verbose=0), expected, atol=1e-5)
+    dataset = tf.data.Dataset.from_tensor_slices(TEXTS).batch(2)
+    np.testing.assert_allclose(classifier.predict(dataset, verbose=0), expected, atol=1e-5)
+    pairs = {"text": TEXTS, "text_pair": TEXTS[::-1]}
+    np.testing.assert_allclose(
+        pair_classifier.predict(pairs, verbose=0), pair_classifier.predict(pairs, batch_size=2, verbose=0), atol=1e-5
+    )
+    with pytest.raises(ValueError, match="batch dimension"):
+        classifier.predict("one text without a list")
+
+
+def test_an_option_that_is_set_afterwards_is_followed() -> None:
+    """The compiled graph holds options as constants."""
+    task = small_classifier()
+    before = task.answer("good film, so so")
+    task.labels = ["no", "yes"]
+    assert list(task.answer("good film, so so")[0]["probabilities"]) == ["no", "yes"]
+    assert task.answer("good film, so so")[0]["label"] in ("no", "yes")
+    task.preprocessor.sequence_length = 4
+    cut = task.answer("good film, so so")
+    assert list(cut[0]["probabilities"].values()) != list(before[0]["probabilities"].values())
+    assert cut == task.answer("go")  # the rest of it is cut off
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [("good", "bad"), ("x", "y")],
+        (("good", "bad"), ("x", "y")),
+        [["good", "bad"], ["x", "y"]],
+        [{"text_pair": "bad", "text": "good"}, {"text": "x", "text_pair": "y"}],
+        {"text": ["good", "x"], "text_pair": ["bad", "y"]},
+        {"text": np.array(["good", "x"]), "text_pair": tf.constant(["bad", "y"])},
+    ],
+)
+def test_answer_takes_pairs_in_every_form(pair_classifier: TextClassifier, records: Any) -> None:
+    expected = pair_classifier.answer({"text": "good", "text_pair": "bad"})
+    expected += pair_classifier.answer(("x", "y"))
+    compare(pair_classifier.answer(records), expected)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [["good", "x"], ("good", "x"), np.array(["good", "x"]), tf.constant(["good", "x"]), {"text": ["good", "x"]}],
+)
+def test_answer_takes_texts_in_every_form(classifier: TextClassifier, records: Any) -> None:
+    compare(classifier.answer(records), classifier.answer("good") + classifier.answer([b"x"]))
+    assert classifier.answer([]) == []
+
+
+def test_what_is_no_record_is_named(classifier: TextClassifier, pair_classifier: TextClassifier) -> None:
+    for task, records, message in (
+        (classifier, ["good", None], "record 2: text is None, not a text"),
+        (classifier, ["good", float("nan")], "record 2: text is nan, not a text"),
+        (classifier, [{"words": "good"}], "record 1: text is missing; there are: words."),
+        (classifier, [["good"]], "record 1: the column 'text' holds list, not a text"),
+        (pair_classifier, "good", "record 1: this model reads text, text_pair: give a mapping with these keys"),
+        (pair_classifier, ["good", "bad"], "record 1: this model reads text, text_pair"),
+        (
+            pair_classifier,
+            {"text": ["a", "b"], "text_pair": ["c"]},
+            "differ in their number of texts: text 2, text_pair 1",
+        ),
+    ):
+        with pytest.raises(UserError) as caught:
+            task.answer(records)
+        assert message in str(caught.value)
+
+
+def test_numbers_are_as_short_as_a_float32(classifier: TextClassifier) -> None:
+    """0.9012345 rather than 0.9012345075607300."""
+    for value in classifier.answer("good")[0]["probabilities"].values():
+        assert len(repr(value)) <= 13
+        assert np.float32(value) == np.float32(repr(value))
+
+
+@pytest.mark.parametrize("text", ["", "  ", "\u3000\n", "\u200b\ufeff"])
+def test_an_empty_text_is_told_and_answered(
+    classifier: TextClassifier, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert len(classifier.answer(["good", text])) == 2
+    assert caplog.messages == ["record 2: the text is empty; it is answered all the same"]
+
+
+def test_a_task_is_saved_as_before_it_answered(classifier: TextTask, tmp_path: Any) -> None:
+    classifier.answer("good")
+    classifier.predict(["good"], verbose=0)
+    classifier.save_to_preset(str(tmp_path / "preset"))
+    again = TextClassifier.from_preset(str(tmp_path / "preset"), dtype="float32")
+    compare(again.answer(TEXTS), classifier.answer(TEXTS))
