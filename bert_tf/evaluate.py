@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ from bert_tf.model_flags import HeadFlags, add_head_flags, add_model_flags, open
 if TYPE_CHECKING:
     from bert_tf.training.run_directory import RunDirectory
     from bert_tf.training.untrained import UntrainedModel
+
+logger = logging.getLogger("bert_tf")
 
 EXAMPLES = """\
   python -m bert_tf.evaluate --run runs/x                        # the run's own test (or validation) data
@@ -110,12 +113,20 @@ def _evaluate(
     for part in (report.label_table(result), report.confusion_table(result)):
         if part:
             print(f"\n{part}")
+    if arguments.baselines and not baselines:
+        logger.warning("--baselines: there are none for this task.")
+    if better := report.comparison(scores.models, scores.main_metric):
+        print(f"\n{better}")
     try:
         if predictions.error:
             raise predictions.error
         if folder:
             for name, content in {"metrics.json": metrics, **scores.files}.items():
                 _write_json(folder / name, content)
+            lines = [json.dumps(line, ensure_ascii=False, default=str) + "\n" for line in scores.mistakes]
+            write_atomically(folder / "errors.jsonl", "".join(lines))
+            if lines:
+                logger.info("%d wrong answers, the most confident first: %s", len(lines), folder / "errors.jsonl")
     except UserError as error:
         return metrics, UserError(f"{error} The metrics that were printed are complete.")
     return metrics, None

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
 
 from pydantic import Field
 
 from bert_tf import command_line
-from bert_tf.atomic_file import open_atomically, refuse_input_as_output
+from bert_tf.atomic_file import refuse_input_as_output
 from bert_tf.errors import UserError
 from bert_tf.model_flags import HeadFlags, add_head_flags, add_model_flags, open_model
 
 EXAMPLES = """\
-  python -m bert_tf.predict --run runs/x --text "我非常喜欢这本书。"
-  python -m bert_tf.predict --run runs/x --data in.jsonl --output out.jsonl
+  python -m bert_tf.predict --run runs/x --text "我非常喜欢这本书。" "这本书很差。"
+  python -m bert_tf.predict --run runs/x --data in.csv --output out.csv      # or .jsonl, .tsv, .xlsx
   python -m bert_tf.predict --run runs/pretrained --text "今天天气很[MASK]。" --top_k 5
   python -m bert_tf.predict --backbone SPEC --text "今天天气很[MASK]。"     # a checkpoint with its head"""
 
 
 INPUTS = {
-    "text": "one text, instead of --data",
-    "text_pair": "the second text of a pair, beside --text",
-    "question": "a question, beside --context",
-    "context": "the text that answers --question",
-    "choices": "the answers to choose from, beside --text",
+    "text": "texts, instead of --data",
+    "text_pair": "the second text of each pair, beside --text",
+    "question": "questions, beside --context",
+    "context": "the text that answers each --question, or one for all",
+    "choices": "the answers to choose from, beside --text; again for each text, or once for all",
 }
-"""One record on the command line: a flag for each column that some task reads."""
+"""Records on the command line: a flag for each column that some task reads."""
 
 
 class Flags(HeadFlags):
@@ -37,13 +36,18 @@ class Flags(HeadFlags):
 
 
 def main(argv: Sequence[str]) -> None:
-    """Writes one JSON line per record, in order: the record's own columns and ``prediction``."""
+    """Writes each record in order: its own columns, by their own names, and the answer."""
     parser = command_line.ArgumentParser(command="predict", description="Answer texts.", examples=EXAMPLES)
     add_model_flags(parser, task="fill")
     parser.add_argument("--data", nargs="+", metavar="SPEC", help="data specs; labels are not needed")
     for name, help_text in INPUTS.items():
-        parser.add_argument(f"--{name}", nargs="+" if name == "choices" else None, help=help_text)
-    parser.add_argument("--output", metavar="FILE", help="JSONL file [stdout]; written whole or not at all")
+        action = "append" if name == "choices" else "extend"
+        parser.add_argument(f"--{name}", nargs="+", action=action, metavar=name.upper(), help=help_text)
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help=".jsonl, .csv, .tsv or .xlsx [JSON Lines on stdout]; written whole or not at all",
+    )
     parser.add_argument("--batch_size", type=command_line.positive, metavar="N", help="largest batch [the run's]")
     parser.add_argument("--top_k", type=command_line.positive, metavar="N", help="answers, in tasks that give several")
     command_line.add_encoding_flag(parser)
@@ -52,13 +56,20 @@ def main(argv: Sequence[str]) -> None:
     command_line.start_logging(arguments.quiet)
     given = {name: getattr(arguments, name) for name in INPUTS if getattr(arguments, name) is not None}
     if bool(arguments.data) == bool(given):
-        raise UserError("Give either --data, or one record, such as --text.")
+        raise UserError("Give either --data, or records, such as --text.")
+
+    from bert_tf.evaluation.answer_files import answer_format
+
+    answer_format(arguments.output)
 
     from tqdm import tqdm
 
+    from bert_tf.data.empty_texts import tell_empty_texts
     from bert_tf.data.input_files import input_files
-    from bert_tf.data.records import Records, Row
-    from bert_tf.evaluation.inference import answer_records, prediction_line
+    from bert_tf.data.records import Records
+    from bert_tf.data.typed_records import typed_rows
+    from bert_tf.evaluation.answer_files import open_answers
+    from bert_tf.evaluation.inference import answer_records
     from bert_tf.evaluation.run_evaluation import open_evaluation_data
 
     if arguments.output:
@@ -70,24 +81,24 @@ def main(argv: Sequence[str]) -> None:
         if not hasattr(task, "top_k"):
             raise UserError(f"--top_k: the task {config.task} gives one answer only.")
         task.top_k = arguments.top_k
+    columns: dict[str, str] = {}
     if arguments.data:
-        columns = command_line.config_values(arguments, Flags).get("columns", {})
+        given_columns = command_line.config_values(arguments, Flags).get("columns", {})
+        columns = {**config.data.columns, **given_columns}
         records = open_evaluation_data(
-            config.data, task, arguments.data, columns, labelled=False, encoding=arguments.encoding
+            config.data, task, arguments.data, given_columns, labelled=False, encoding=arguments.encoding
         )
     else:
-        needed = task.input_columns()
-        if missing := [name for name in needed if name not in given]:
-            raise UserError(f"--{missing[0]} is required: this model reads {' and '.join(needed)}.")
-        if surplus := [name for name in given if name not in needed]:
-            raise UserError(f"--{surplus[0]}: this model reads {' and '.join(needed)} only.")
-        row = task.prepare(Row(f"--{needed[0]}", 1, {name: given[name] for name in needed}))
-        records = Records(row.file, lambda: iter([row]))
+        rows = [task.prepare(row) for row in typed_rows(given, task.input_columns())]
+        records = Records(rows[0].file, lambda: iter(rows))
+    texts = [name for name, spec in task.input_specs().items() if spec.shape.rank == 1]
+    told = Records(records.name, lambda: tell_empty_texts(records, texts))
 
-    answers = answer_records(task, records, batch_size=arguments.batch_size or config.training.evaluation_batch_size)
+    answers = answer_records(task, told, batch_size=arguments.batch_size or config.training.evaluation_batch_size)
     bar = tqdm(answers, unit="record", disable=arguments.quiet or not sys.stderr.isatty() or not arguments.data)
-    with open_atomically(arguments.output, "--output") if arguments.output else nullcontext(sys.stdout) as output:
-        output.writelines(prediction_line(row, answer) for row, answer in bar)
+    with open_answers(arguments.output, columns) as write:
+        for row, answer in bar:
+            write(row, answer)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,31 @@ def test_predict_keeps_order_and_columns(trained_run: Path, tmp_path: Path) -> N
     assert np.mean([label == ("good" if i % 3 else "bad") for i, label in enumerate(labels)]) > 0.9
 
 
+def test_predict_writes_a_table_under_the_users_column_names(trained_run: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text("编号,评论,标签\n1,lovely,x\n2,awful,y\n", encoding="gb18030")
+    output = tmp_path / "out.csv"
+    call("predict", "--run", trained_run, "--data", source, "--columns.text", "评论", "--output", output)
+    head, *lines = output.read_text(encoding="utf-8-sig").splitlines()
+    assert head.startswith("编号,评论,标签,prediction.label,prediction.score,prediction.probabilities.bad")
+    assert [line.split(",")[:4] for line in lines] == [["1", "lovely", "x", "good"], ["2", "awful", "y", "bad"]]
+
+
+def test_several_texts_are_answered_and_an_empty_one_is_told(
+    trained_run: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    call("predict", "--run", trained_run, "--text", "lovely", "awful", "--text", "superb", "--text", " ")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["text"] for line in lines] == ["lovely", "awful", "superb", " "]
+    assert [line["prediction"]["label"] for line in lines[:3]] == ["good", "bad", "good"]
+    assert "--text (number 4): the text is empty" in caplog.text
+
+
+def test_an_output_of_another_format_is_refused_before_the_model_is_loaded(trained_run: Path) -> None:
+    with pytest.raises(UserError, match=r"--output x.txt: the format is told by the ending"):
+        call("predict", "--run", trained_run, "--text", "a", "--output", "x.txt")
+
+
 def test_evaluate_writes_metrics(trained_run: Path, command: Command) -> None:
     done = command("evaluate", "--run", trained_run, "--baselines")
     assert done.returncode == 0, done.stderr
@@ -54,7 +79,10 @@ def test_evaluate_writes_metrics(trained_run: Path, command: Command) -> None:
     lines = (trained_run / "evaluation" / "predictions.jsonl").read_text().splitlines()
     answers = [json.loads(line) for line in lines]
     assert len(answers) == 16
-    assert np.mean([answer["label"] == answer["prediction"]["label"] for answer in answers]) == metrics["accuracy"]
+    right = [answer["label"] == answer["prediction"]["label"] for answer in answers]
+    assert np.mean(right) == metrics["accuracy"]
+    errors = (trained_run / "evaluation" / "errors.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(errors) == right.count(False)
 
 
 def test_unknown_labels_in_new_data_are_an_error_or_skipped(

@@ -24,6 +24,28 @@ def _title(name: str, columns: Mapping[str, Mapping[str, Any]]) -> str:
     return f"{name} ({positive})" if name == "f1_positive" and positive is not None else name
 
 
+def comparison(columns: Mapping[str, Mapping[str, Any]], main_metric: tuple[str, bool]) -> str:
+    """Which baseline is better than the model, and what to try; empty text if none is.
+
+    Args:
+        columns: model name to its metrics; ``model`` is the model.
+        main_metric: the metric that decides, and whether more is better.
+    """
+    metric, more_is_better = main_metric
+    ours = columns["model"].get(metric)
+    others = {name: value for name, metrics in columns.items() if name != "model" and (value := metrics.get(metric))}
+    if ours is None or not others:
+        return ""
+    best = max(others, key=lambda name: others[name] if more_is_better else -others[name])
+    if (others[best] <= ours) if more_is_better else (others[best] >= ours):
+        return ""
+    return (
+        f"{best} is better than the model: {metric} {others[best]:.4f} against {ours:.4f}. Try, in this order: a "
+        "larger learning rate where the backbone is small (zh_mini and scratch: --training.learning_rate 5e-4), more "
+        "--training.epochs, a larger backbone (--backbone bert_base_zh), more training data."
+    )
+
+
 def label_table(metrics: Mapping[str, Any]) -> str:
     """Precision, recall, F1 and support of each label; empty text if the metrics have none."""
     per_label = metrics.get("per_label")

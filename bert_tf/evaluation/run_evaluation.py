@@ -14,6 +14,7 @@ from bert_tf.data.sources import open_records
 from bert_tf.data.splits import Splits, open_splits
 from bert_tf.errors import UserError
 from bert_tf.evaluation.inference import answer_labelled
+from bert_tf.evaluation.mistakes import Mistake, mistake_lines
 from bert_tf.tasks.task import TextTask
 from bert_tf.training.run_directory import RunDirectory
 from bert_tf.training.untrained import UntrainedModel
@@ -27,11 +28,15 @@ class Scores:
         data: what was evaluated on, for people.
         models: model name to metrics.
         files: what official scripts read: file name to JSON.
+        mistakes: the wrong answers, the most confident first; see :func:`bert_tf.evaluation.mistakes.mistake_lines`.
+        main_metric: the metric that chose the best epoch, and whether more is better.
     """
 
     data: str
     models: dict[str, dict[str, Any]]
     files: dict[str, Any]
+    mistakes: list[dict[str, Any]]
+    main_metric: tuple[str, bool]
 
 
 def evaluate_run(
@@ -55,7 +60,7 @@ def evaluate_run(
         encoding: of ``data``; the run's says nothing about another file.
         batch_size: largest batch; default the run's.
         on_unknown_label: ``error`` or ``skip``; default the run's.
-        baselines: also train and score the majority class and TF-IDF + logistic regression.
+        baselines: also train and score the majority class and TF-IDF + logistic regression, where the task has them.
         predictions: gets one JSON line for each record, with its answer.
 
     Raises:
@@ -67,6 +72,7 @@ def evaluate_run(
     task = run.load_model()
     unknown = on_unknown_label or config.data.on_unknown_label
     splits = None
+    baselines = baselines and type(task).baselines is not TextTask.baselines
     if data is None or baselines:
         splits = open_splits(config.data, task, options=task, seed=config.seed)
     records = (
@@ -84,7 +90,15 @@ def evaluate_run(
         train = task.check_records(splits.train, task.get_config(), bad)
         models |= task.baselines(LabelledRows(train, task, unknown), LabelledRows(records, task, unknown))
     files = task.evaluation_files(done.targets, done.finished, done.rows)
-    return Scores(f"{records.name}: {models['model']['examples']} examples", models, files)
+    wrong: list[Mistake | None] = [None] * len(done.rows)
+    if type(task).mistake is not TextTask.mistake:
+        answers = task.answers(done.finished, done.rows)
+        wrong = [task.mistake(*each) for each in zip(done.rows, done.targets, answers, strict=True)]
+    main = task.best_metric
+    if config.training.best_metric not in (None, main[0]):
+        main = (str(config.training.best_metric), config.training.best_metric not in task.lower_is_better)
+    name = f"{records.name}: {models['model']['examples']} examples"
+    return Scores(name, models, files, mistake_lines(done.rows, wrong), main)
 
 
 def open_evaluation_data(

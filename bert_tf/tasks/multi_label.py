@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from bert_tf.data.labels import class_index, counts_of, label_names, labels_of, short_list
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
+from bert_tf.evaluation.mistakes import Mistake, different_items
 from bert_tf.evaluation.multi_label_metrics import multi_label_metrics
 from bert_tf.evaluation.thresholds import best_f1_threshold
 from bert_tf.layers.pooling import pool
@@ -191,6 +192,11 @@ class MultiLabelClassifier(MultiLabelSchema, TextTask):
                 finished["labels"], finished["scores"], finished["mask"], finished["probabilities"], strict=True
             )
         ]
+
+    def mistake(self, row: Row, target: np.ndarray, answer: Mapping[str, Any]) -> Mistake | None:
+        """By the thresholds as they are now; a label is as surely wrong as its probability lies beyond them."""
+        expected = [label for label, value in zip(self.labels, target, strict=True) if value > 0.5]
+        return different_items(expected, dict(zip(answer["labels"], answer["scores"], strict=True)))
 
     def evaluate_outputs(
         self, targets: Sequence[np.ndarray], finished: Mapping[str, np.ndarray], rows: Sequence[Row]

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from bert_tf.data.labels import label_of, label_text
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
+from bert_tf.evaluation.mistakes import Mistake, different
 from bert_tf.layers.pooling import pool
 from bert_tf.layers.windows import fold, unfold
 from bert_tf.tasks.schemas.multiple_choice import MultipleChoiceSchema
@@ -160,6 +161,9 @@ class ChoiceScorer(MultipleChoiceSchema, TextTask):
                 rows, finished["index"], finished["score"], finished["probabilities"], strict=True
             )
         ]
+
+    def mistake(self, row: Row, target: int, answer: Mapping[str, Any]) -> Mistake | None:
+        return different(row.values["choices"][target], answer["choice"], answer["score"])
 
     def evaluate_outputs(
         self, targets: Sequence[int], finished: Mapping[str, np.ndarray], rows: Sequence[Row]

@@ -17,6 +17,7 @@ from bert_tf.data.answer_spans import NO_ANSWER, NOT_FOUND, find_answer
 from bert_tf.data.records import Records, Row, is_missing
 from bert_tf.errors import UserError
 from bert_tf.evaluation.best_spans import IMPOSSIBLE, best_spans_of_records, best_spans_of_windows
+from bert_tf.evaluation.mistakes import Mistake
 from bert_tf.evaluation.question_answering_metrics import answer_metrics, answer_scores, best_threshold
 from bert_tf.layers.pooling import token_vectors
 from bert_tf.tasks.schemas.question_answering import QuestionAnsweringSchema
@@ -285,6 +286,11 @@ class QuestionAnswerer(QuestionAnsweringSchema, TextTask):
         return made
 
     # === Evaluation ===
+
+    def mistake(self, row: Row, target: Any, answer: Mapping[str, Any]) -> Mistake | None:
+        expected = _references([row])[0]
+        (exact, _), *_ = answer_scores([answer["answer"]], [expected], self.metric)
+        return None if exact else Mistake(expected, answer["answer"], answer["score"])
 
     def evaluate_outputs(
         self, targets: Sequence[Any], finished: Mapping[str, np.ndarray], rows: Sequence[Row]

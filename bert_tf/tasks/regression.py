@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from bert_tf.data.labels import label_of, number_of
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
+from bert_tf.evaluation.mistakes import Mistake
 from bert_tf.evaluation.regression_metrics import regression_metrics
 from bert_tf.layers.pooling import pool
 from bert_tf.layers.pooling_kinds import Pooling
@@ -140,6 +141,11 @@ class TextRegressor(RegressionSchema, TextTask):
 
     def answers(self, finished: Mapping[str, np.ndarray], rows: Sequence[Row]) -> list[dict[str, Any]]:
         return [{"score": float(score)} for score in finished["score"]]
+
+    def mistake(self, row: Row, target: float, answer: Mapping[str, Any]) -> Mistake | None:
+        """How far off a score is; a tenth of the training scores' standard deviation is right enough."""
+        off = abs(float(target) - answer["score"])
+        return Mistake(float(target), answer["score"], off) if off > 0.1 * self.standard_deviation else None
 
     def evaluate_outputs(
         self, targets: Sequence[float], finished: Mapping[str, np.ndarray], rows: Sequence[Row]

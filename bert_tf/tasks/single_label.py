@@ -18,6 +18,7 @@ from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
 from bert_tf.evaluation.baselines import majority_baseline, tfidf_baseline
 from bert_tf.evaluation.classification_metrics import classification_metrics
+from bert_tf.evaluation.mistakes import Mistake, different
 from bert_tf.evaluation.thresholds import best_f1_threshold
 from bert_tf.losses.cross_entropy import balanced_weights
 from bert_tf.tasks.task import TextTask
@@ -168,6 +169,9 @@ class SingleLabelTask(TextTask):
             positive = self._positive_index
             truth, probabilities = np.array(targets) == positive, finished["probabilities"][:, positive]
             self.threshold_value.assign(best_f1_threshold(truth, probabilities))
+
+    def mistake(self, row: Row, target: int, answer: Mapping[str, Any]) -> Mistake | None:
+        return different(self.labels[target], answer["label"], answer["score"])
 
     def baselines(self, train: Iterable[tuple[Row, Any]], test: Iterable[tuple[Row, Any]]) -> dict[str, dict[str, Any]]:
         def read(pairs: Iterable[tuple[Row, Any]]) -> tuple[list[str], np.ndarray]:

@@ -18,6 +18,7 @@ from bert_tf.data.tag_schemes import Scheme, SchemeFinder, Span
 from bert_tf.data.tag_shares import TagCounter
 from bert_tf.errors import UserError
 from bert_tf.evaluation.entity_metrics import entity_metrics, on_tokens, token_accuracy
+from bert_tf.evaluation.mistakes import Mistake, different_items
 from bert_tf.layers.crf import ConditionalRandomField, log_likelihood
 from bert_tf.layers.entity_decoding import decode_spans, decode_tags
 from bert_tf.layers.pooling import token_vectors
@@ -279,6 +280,12 @@ class SequenceTagger(TaggingSchema, TextTask):
             ]
             found.append({"entities": entities})
         return found
+
+    def mistake(self, row: Row, target: Any, answer: Mapping[str, Any]) -> Mistake | None:
+        text = row.values["text"]
+        expected = [(text[span.start : span.end], span.label, span.start) for span in spans_in(row)]
+        found = {(one["text"], one["label"], one["start"]): one["score"] for one in answer["entities"]}
+        return different_items(expected, found)
 
     def evaluate_outputs(
         self, targets: Sequence[Any], finished: Mapping[str, np.ndarray], rows: Sequence[Row]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,8 +22,8 @@ from bert_tf.data.empty_texts import tell_empty_texts
 from bert_tf.data.given_records import given_rows
 from bert_tf.data.records import Records, Row
 from bert_tf.data.schema import TaskSchema
-from bert_tf.errors import UserError
 from bert_tf.evaluation.answer_values import short_floats
+from bert_tf.evaluation.mistakes import Mistake
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor
 
 
@@ -210,12 +209,12 @@ class TextTask(TaskSchema, keras_hub.models.Task):
         return {}
 
     def baselines(self, train: Iterable[tuple[Row, Any]], test: Iterable[tuple[Row, Any]]) -> dict[str, dict[str, Any]]:
-        """Trains and scores simple models on ``(record, target)`` pairs: name to metrics.
+        """Trains and scores simple models on ``(record, target)`` pairs: name to metrics; empty if there are none."""
+        return {}
 
-        Raises:
-            UserError: this task has none.
-        """
-        raise UserError("--baselines: there are none for this task.")
+    def mistake(self, row: Row, target: Any, answer: Mapping[str, Any]) -> Mistake | None:
+        """What is wrong with an answer of :meth:`answers`; ``None`` if nothing is, or the task cannot tell."""
+        return None
 
     def encode(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
         """Texts ``(batch,)`` string by column to ragged model inputs ``(rows, None)`` int32, in the graph.
@@ -356,14 +355,9 @@ def _rows_of(x: Any) -> int | None:
 
 def _options(owner: Any) -> list[Any]:
     """The values of the constructor's arguments as they are now, but for layers."""
-    values = (getattr(owner, name, None) for name in _argument_names(type(owner)))
+    values = (getattr(owner, name, None) for name in inspect.signature(type(owner).__init__).parameters)
     return [list(value) if isinstance(value, list | tuple) else value for value in values if _is_option(value)]
 
 
 def _is_option(value: Any) -> bool:
     return value is None or isinstance(value, bool | int | float | str | list | tuple)
-
-
-@cache
-def _argument_names(owner: type) -> tuple[str, ...]:
-    return tuple(name for name in inspect.signature(owner.__init__).parameters if name != "self")

@@ -178,12 +178,17 @@ def _checked(sources: Iterator[Iterator[Row]], wanted: _Columns) -> Iterator[Row
 
 
 def _rename(values: dict[str, object], source_names: Mapping[str, str]) -> None:
-    """Puts mapped columns under our names; what stood under one of our names before gives way."""
-    found = {ours: values[theirs] for ours, theirs in source_names.items() if theirs in values}
+    """Puts mapped columns under our names, in their places; what stood under one of our names before gives way."""
+    named: dict[str, list[str]] = {}
     for ours, theirs in source_names.items():
-        values.pop(ours, None)
-        values.pop(theirs, None)
-    values.update(found)
+        named.setdefault(theirs, []).append(ours)
+    given = list(values.items())
+    values.clear()
+    for name, value in given:
+        if name in named:
+            values.update(dict.fromkeys(named[name], value))
+        elif name not in source_names:
+            values[name] = value
 
 
 def _missing_column(row: Row, named: Sequence[str], first_of_source: bool, needed: set[str], wanted: _Columns) -> str:
