@@ -56,7 +56,8 @@ class SingleLabelTask(TextTask):
         Raises:
             UserError: the positive label is none of the labels, or there are not two.
         """
-        self._positive_label = positive_label(self.labels, positive, threshold)
+        positive_label(self.labels, positive, threshold)
+        self._positive_label = positive
         self.threshold = threshold
         if threshold == "none":
             return

@@ -253,10 +253,10 @@ def test_threshold_is_tuned_on_questions_without_answers() -> None:
         "null_score": np.array([-3.0, 2.0, 4.0], np.float32),
     }
     records = list(made_records(rows))
-    assert task.evaluate_outputs([], finished, records)["f1"] == pytest.approx(200 / 3)
+    assert task.evaluate_outputs([], finished, records)["f1"] == pytest.approx(2 / 3)
     task.tune([], finished, records)
     assert task.null_threshold == 3.0
-    assert task.evaluate_outputs([], finished, records)["f1"] == 100
+    assert task.evaluate_outputs([], finished, records)["f1"] == 1
     task.tune([], {name: value[:2] for name, value in finished.items()}, records[:2])
     assert task.null_threshold == 3.0  # nothing is to be learned from answered questions alone
     assert task.evaluation_files([], finished, records)["predictions.json"] == {"2": "x", "3": "x", "4": ""}
