@@ -45,22 +45,28 @@ def test_predict_keeps_order_and_columns(trained_run: Path, tmp_path: Path) -> N
 
 def test_predict_writes_a_table_under_the_users_column_names(trained_run: Path, tmp_path: Path) -> None:
     source = tmp_path / "in.csv"
-    source.write_text("编号,评论,标签\n1,lovely,x\n2,awful,y\n", encoding="gb18030")
+    source.write_text("编号,评论,标签\n1,this book excellent,x\n2,this book terrible,y\n", encoding="gb18030")
     output = tmp_path / "out.csv"
     call("predict", "--run", trained_run, "--data", source, "--columns.text", "评论", "--output", output)
     head, *lines = output.read_text(encoding="utf-8-sig").splitlines()
     assert head.startswith("编号,评论,标签,prediction.label,prediction.score,prediction.probabilities.bad")
-    assert [line.split(",")[:4] for line in lines] == [["1", "lovely", "x", "good"], ["2", "awful", "y", "bad"]]
+    assert [line.split(",")[:4] for line in lines] == [
+        ["1", "this book excellent", "x", "good"],
+        ["2", "this book terrible", "y", "bad"],
+    ]
+
+
+TEXTS = ["this book excellent", "this book terrible", " "]
 
 
 def test_several_texts_are_answered_and_an_empty_one_is_told(
     trained_run: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    call("predict", "--run", trained_run, "--text", "lovely", "awful", "--text", "superb", "--text", " ")
+    call("predict", "--run", trained_run, "--text", *TEXTS[:2], "--text", *TEXTS[2:])
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["text"] for line in lines] == ["lovely", "awful", "superb", " "]
-    assert [line["prediction"]["label"] for line in lines[:3]] == ["good", "bad", "good"]
-    assert "--text (number 4): the text is empty" in caplog.text
+    assert [line["text"] for line in lines] == TEXTS
+    assert [line["prediction"]["label"] for line in lines[:2]] == ["good", "bad"]
+    assert "--text (number 3): the text is empty" in caplog.text
 
 
 def test_an_output_of_another_format_is_refused_before_the_model_is_loaded(trained_run: Path) -> None:
