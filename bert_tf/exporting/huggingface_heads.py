@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,8 @@ from bert_tf.tasks.question_answering import QuestionAnswerer
 from bert_tf.tasks.regression import TextRegressor
 from bert_tf.tasks.tagging import SequenceTagger
 from bert_tf.tasks.task import TextTask
+
+logger = logging.getLogger("bert_tf")
 
 
 class HuggingFaceHead(NamedTuple):
@@ -39,6 +42,12 @@ def huggingface_head(task: TextTask) -> HuggingFaceHead | None:
     """
     match task:
         case TextClassifier(pooling="cls"):
+            if task.threshold_value is not None:
+                logger.warning(
+                    "transformers keeps no threshold: answer %r yourself, from a probability of %.4f on",
+                    task.positive_label,
+                    float(task.threshold_value.numpy()),
+                )
             return _classifier(task.logits, task.labels, "single_label_classification", task.dropout_rate)
         case MultiLabelClassifier(pooling="cls"):
             return _classifier(task.logits, task.labels, "multi_label_classification", task.dropout_rate)

@@ -114,11 +114,11 @@ class DataSummary:
         lines = []
         if self._labels:
             total = max(1, self._examples if task.counts == "labels" else self._labels.total())
-            shown = [f"{label} {count:,} ({_share(count / total)})" for label, count in self._ordered()]
+            shown = [f"{label}: {count:,} ({_share(count / total)})" for label, count in self._ordered()]
             if len(shown) > _LABELS_SHOWN:
                 left = len(shown) - _LABELS_SHOWN
                 shown[_LABELS_SHOWN - 3 : -3] = [f"… {left} more …"]
-            lines.append(f"{task.counts}: {', '.join(shown)}")
+            lines.append(f"{task.counts}  {', '.join(shown)}")
         if self._numbers:
             number, low, added_up, high = self._numbers
             lines.append(f"numbers: from {low:g} to {high:g}, mean {added_up / number:.4g}")

@@ -17,6 +17,7 @@ from bert_tf.data.records import Records
 from bert_tf.errors import UserError
 from bert_tf.evaluation.inference import answer_records, build_predict, evaluate_records
 from bert_tf.evaluation.report import metrics_table
+from bert_tf.exporting.huggingface_heads import huggingface_head
 from bert_tf.tasks import find_task
 from bert_tf.tasks.classification import TextClassifier
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor
@@ -231,6 +232,20 @@ def test_decision_threshold_is_chosen_on_validation_data(name: str) -> None:
     assert tuned["f1_positive"] == tuned["accuracy"] == 1.0
     assert tuned["threshold"] == pytest.approx(0.25)
     assert tuned["loss"] == before["loss"]
+
+
+def test_decision_threshold_is_chosen_by_validation_and_kept_by_evaluation() -> None:
+    task = binary_task("classification", positive_label="好评", threshold="auto")
+    records = made_records([{"text": "good", "label": "好评"}, {"text": "bad", "label": "差评"}])
+    tuned = evaluate_records(task, records, batch_size=2, tune=True)["threshold"]
+    assert tuned == pytest.approx(float(task.threshold_value.numpy()))
+    other = made_records([{"text": "bad", "label": "好评"}, {"text": "good", "label": "差评"}])
+    assert evaluate_records(task, other, batch_size=2)["threshold"] == tuned
+
+
+def test_decision_threshold_that_transformers_does_not_keep_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    assert huggingface_head(binary_task("classification", threshold=0.25)) is not None
+    assert "transformers keeps no threshold: answer '差评' yourself, from a probability of 0.2500 on" in caplog.text
 
 
 def test_decision_threshold_changes_what_was_traced_before() -> None:

@@ -37,7 +37,7 @@ def labelled(**counts: int) -> list[dict[str, Any]]:
 def test_label_counts_and_positive_label(caplog: pytest.LogCaptureFixture) -> None:
     said, summary = summarised("classification", labelled(好评=1, 差评=3), caplog)
     assert "training data: 4 examples; no validation data: the last epoch is kept" in said
-    assert "labels: 差评 3 (75 %), 好评 1 (25 %)" in said
+    assert "labels  差评: 3 (75 %), 好评: 1 (25 %)" in said
     assert "positive label: 差评 (f1_positive is its F1; --head.positive_label chooses)" in said
     assert "imbalanced" not in said
     assert summary.facts()["labels"] == {"差评": 3, "好评": 1}
@@ -56,21 +56,21 @@ def test_imbalance_of_balanced_weights_is_no_warning(caplog: pytest.LogCaptureFi
 
 def test_many_labels_stay_short(caplog: pytest.LogCaptureFixture) -> None:
     said, summary = summarised("classification", labelled(**{f"label{i:02}": 1 + i for i in range(30)}), caplog)
-    line = next(line for line in said.splitlines() if "labels: " in line)
-    assert "label29 30 (6.5 %)" in line
-    assert "… 18 more …, label02 3 (0.6 %), label01 2 (0.4 %), label00 1 (0.2 %)" in line
+    line = next(line for line in said.splitlines() if "  labels  " in line)
+    assert "label29: 30 (6.5 %)" in line
+    assert "… 18 more …, label02: 3 (0.6 %), label01: 2 (0.4 %), label00: 1 (0.2 %)" in line
     assert len(summary.facts()["labels"]) == 30
 
 
 def test_sets_of_labels_are_shares_of_the_texts(caplog: pytest.LogCaptureFixture) -> None:
     rows = [{"text": "x", "label": label} for label in ("a,b", "a", "a", "")]
-    assert "labels: a 3 (75 %), b 1 (25 %)" in summarised("multi_label", rows, caplog)[0]
+    assert "labels  a: 3 (75 %), b: 1 (25 %)" in summarised("multi_label", rows, caplog)[0]
 
 
 def test_entities_are_counted_by_label(caplog: pytest.LogCaptureFixture) -> None:
     rows = [{"text": "Ann in Rome", "spans": [[0, 3, "person"], [7, 11, "place"]]}, {"text": "Bo", "spans": []}]
     rows += [{"text": "Ann", "spans": [[0, 3, "person"]]}]
-    assert "entities: person 2 (67 %), place 1 (33 %)" in summarised("tagging", rows, caplog)[0]
+    assert "entities  person: 2 (67 %), place: 1 (33 %)" in summarised("tagging", rows, caplog)[0]
 
 
 def test_questions_are_counted_by_what_becomes_of_them(caplog: pytest.LogCaptureFixture) -> None:
@@ -80,7 +80,9 @@ def test_questions_are_counted_by_what_becomes_of_them(caplog: pytest.LogCapture
     ]
     rows.append({"question": "who", "context": "Ann lives in Rome", "answers": []})
     said, _ = summarised("question_answering", rows, caplog, max_query_length=4, doc_stride=4)
-    assert "questions: answered 2 (50 %), answer not found in its context 1 (25 %), without an answer 1 (25 %)" in said
+    assert (
+        "questions  answered: 2 (50 %), answer not found in its context: 1 (25 %), without an answer: 1 (25 %)" in said
+    )
 
 
 def test_numbers_have_a_range(caplog: pytest.LogCaptureFixture) -> None:
