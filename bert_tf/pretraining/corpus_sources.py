@@ -11,6 +11,7 @@ from bert_tf.data.records import text_of
 from bert_tf.data.sources import expand_specs, open_records
 from bert_tf.errors import UserError
 from bert_tf.pretraining.corpus_config import PreparationConfig
+from bert_tf.pretraining.corpus_records import open_corpus
 from bert_tf.pretraining.documents import read_documents
 from bert_tf.pretraining.exclusion import Exclusion, held_out_texts
 
@@ -25,15 +26,7 @@ def read_source(spec: str, config: PreparationConfig) -> Iterator[str]:
     Raises:
         UserError: the file is broken or lacks a column.
     """
-    records = open_records(
-        spec,
-        columns=config.columns,
-        required=("text",),
-        text_columns=("text",),
-        encoding=config.encoding,
-        columns_flag="--columns",
-    )
-    return read_documents(records)
+    return read_documents(open_corpus(config, spec))
 
 
 @lru_cache(maxsize=1)

@@ -14,11 +14,10 @@ import tensorflow as tf
 
 from bert_tf.backbones.dropout import set_dropout
 from bert_tf.backbones.loading import LoadedBackbone, load_backbone
-from bert_tf.data.records import Records
-from bert_tf.data.sources import open_records
 from bert_tf.errors import UserError
 from bert_tf.pretraining.batches import PretrainingBatches
 from bert_tf.pretraining.config import PretrainingConfig
+from bert_tf.pretraining.corpus_records import open_corpus
 from bert_tf.pretraining.curriculum import Curriculum, Stage
 from bert_tf.pretraining.documents import is_held_out, load_segmenter, read_documents, tokenize_documents
 from bert_tf.pretraining.example_files import Description, read_description, write_examples
@@ -239,10 +238,10 @@ def _prepare(config: PretrainingConfig, loaded: LoadedBackbone, folder: Path, *,
 def corpus_texts(config: PretrainingConfig, *, held_out: bool) -> Iterator[str]:
     """The documents to train on, or those that are held out."""
     if held_out and config.validation:
-        yield from read_documents(_open(config, config.validation))
+        yield from read_documents(open_corpus(config, config.validation))
         return
     ratio = 0.0 if config.validation else config.validation_ratio
-    texts = read_documents(_open(config, config.data))
+    texts = read_documents(open_corpus(config, config.data))
     if config.exclude_splits_of:
         texts = filter(None, map(_exclusion(tuple(config.exclude_splits_of)).without_matches, texts))
     for text in texts:
@@ -254,14 +253,3 @@ def corpus_texts(config: PretrainingConfig, *, held_out: bool) -> Iterator[str]:
 def _exclusion(config_files: tuple[str, ...]) -> Exclusion:
     """What evaluation sets keep out of the corpus; the corpus is read several times."""
     return Exclusion(text for file in config_files for text in held_out_texts(file))
-
-
-def _open(config: PretrainingConfig, specs: list[str]) -> Records:
-    return open_records(
-        specs,
-        columns=config.columns,
-        required=("text",),
-        text_columns=("text",),
-        encoding=config.encoding,
-        columns_flag="--columns",
-    )
