@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -161,7 +161,13 @@ class ScratchConfig(Section):
 
 
 class RunConfig(Section):
-    """What every run has, whatever it trains."""
+    """What every run has, whatever it trains.
+
+    Attributes:
+        kind: what the run trains, as its marker says.
+    """
+
+    kind: ClassVar[str]
 
     output: str = Field(..., description="run directory to create")
     seed: int = Field(42, ge=0, lt=2**31, description="seed of weights, order, dropout, splits and masks")
@@ -173,9 +179,15 @@ class RunConfig(Section):
         """The config as YAML text that :func:`load` reads back to an equal config."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
+    def training_data(self) -> list[str]:
+        """The data specs that decide the run's weights: what trains, and what chooses the best epoch."""
+        raise NotImplementedError
+
 
 class ExperimentConfig(RunConfig):
     """One experiment: backbone × task × data × training recipe."""
+
+    kind: ClassVar[str] = "experiment"
 
     task: str = Field("classification", description=TASK_HELP)
     backbone: str = Field(
@@ -185,6 +197,9 @@ class ExperimentConfig(RunConfig):
     head: dict[str, Any] = Field(default_factory=dict, description="options of the task: --head.dropout 0.1")
     scratch: ScratchConfig = Field(default_factory=ScratchConfig)
     training: TrainingConfig = Field(default_factory=TrainingConfig)
+
+    def training_data(self) -> list[str]:
+        return [*(self.data.train or []), *(self.data.validation or [])]
 
 
 def read_yaml(path: str | Path) -> tuple[dict[str, Any], dict[str, int]]:

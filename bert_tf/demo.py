@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,7 +53,7 @@ def main(argv: Sequence[str]) -> None:
             "reviews and on news; the texts that it is scored on below were left out."
         )
     # A demo always shows the whole chain, so an earlier demo's run makes way.
-    shutil.rmtree(config.output, ignore_errors=True)
+    RunDirectory(config.output).remove()
     run_experiment(config)
 
     step(2, "evaluate on the held-out reviews, beside two baselines")

@@ -91,11 +91,15 @@ def _export_preset(arguments: argparse.Namespace) -> None:
     for flag in ("version", "task", "backbone"):
         if getattr(arguments, flag) is not None:
             raise UserError(f"--{flag} has no meaning with --format preset: give --run.")
-    run = open_model(arguments)
-
     from bert_tf.exporting.keras_hub_preset import export_preset
+    from bert_tf.model_files import CHECKSUMS_FILE
+    from bert_tf.training.run_directory import RunDirectory
 
-    print(export_preset(f"{run.path}/model", arguments.output, arguments.dtype or "float32"))
+    run = open_model(arguments)
+    assert isinstance(run, RunDirectory)  # --backbone was refused
+    if not (run.model / CHECKSUMS_FILE).exists():
+        run.load_model()  # which says whether the model of an older run is whole
+    print(export_preset(run.model, arguments.output, arguments.dtype or "float32"))
 
 
 if __name__ == "__main__":

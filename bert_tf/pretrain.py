@@ -8,6 +8,7 @@ from bert_tf import command_line
 from bert_tf.pretraining.config import PretrainingConfig
 from bert_tf.pretraining.corpus_records import check_corpus
 from bert_tf.training.config_checks import check_recipe
+from bert_tf.training.run_start import add_run_flags, name_resumed_run
 
 EXAMPLES = """\
   python -m bert_tf.pretrain --backbone scratch:mini --data corpus/*.txt --output runs/pretrained
@@ -21,8 +22,8 @@ EXAMPLES = """\
 def main(argv: Sequence[str]) -> None:
     """Reads ``--config`` and the flags over it, pre-trains, and writes the run directory."""
     parser = command_line.ArgumentParser(command="pretrain", description="Pre-train BERT.", examples=EXAMPLES)
-    parser.add_argument("--config", metavar="FILE", help="YAML config; flags win over it")
-    parser.add_argument("--resume", action="store_true", help="continue a run from its last checkpoint")
+    add_run_flags(parser)
+    argv = name_resumed_run(argv)
     command_line.add_config_flags(parser, PretrainingConfig, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)

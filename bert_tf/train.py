@@ -13,6 +13,7 @@ from bert_tf.multi_task.config import MultiTaskConfig, check_tasks
 from bert_tf.multi_task.mistakes import mistakes_of
 from bert_tf.tasks import find_schema
 from bert_tf.training.config_checks import check_experiment
+from bert_tf.training.run_start import add_run_flags, name_resumed_run
 
 EXAMPLES = """\
   python -m bert_tf.train --task classification --backbone bert_base_zh --data.train train.tsv \\
@@ -26,8 +27,8 @@ EXAMPLES = """\
 def main(argv: Sequence[str]) -> None:
     """Reads ``--config`` and the flags over it, trains, and writes the run directory."""
     parser = command_line.ArgumentParser(command="train", description="Fine-tune BERT.", examples=EXAMPLES)
-    parser.add_argument("--config", metavar="FILE", help="YAML config; flags win over it")
-    parser.add_argument("--resume", action="store_true", help="continue a run from its last checkpoint")
+    add_run_flags(parser)
+    argv = name_resumed_run(argv)
     config_file = command_line.peek(argv, "--config")
     values = read_yaml(config_file)[0] if config_file else {}
     several = values.get("tasks")

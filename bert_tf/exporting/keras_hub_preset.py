@@ -10,6 +10,7 @@ import numpy as np
 
 from bert_tf.atomic_file import staged_folder, write_errors
 from bert_tf.errors import UserError
+from bert_tf.model_files import check_files, write_checksums
 
 
 def export_preset(model: str | Path, output: str | Path, dtype: str = "float32") -> Path:
@@ -27,10 +28,12 @@ def export_preset(model: str | Path, output: str | Path, dtype: str = "float32")
         UserError: ``output`` exists, the disk is full, or a weight is too large for float16.
     """
     output = Path(output)
+    check_files(model)
     with staged_folder(output) as new, write_errors(f"--output {output}"):
         shutil.copytree(model, new, dirs_exist_ok=True)
         for weights in new.glob("*.weights.h5"):
             _rewrite(weights, np.dtype(dtype))
+        write_checksums(new)
     return output
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -37,6 +37,8 @@ class SamplingConfig(Section):
 
 class MultiTaskConfig(RunConfig):
     """One run: backbone × several tasks with their data × training recipe."""
+
+    kind: ClassVar[str] = "multi_task"
 
     backbone: str = Field(
         ..., description="preset name, hf://…, kaggle://…, local directory, package://NAME/PATH or scratch:SIZE"
@@ -78,6 +80,9 @@ class MultiTaskConfig(RunConfig):
         if given and self.loss_weighting == "uncertainty":
             raise ValueError(f"tasks.{given[0]}.loss_weight has no meaning with loss_weighting uncertainty")
         return self
+
+    def training_data(self) -> list[str]:
+        return [spec for name in self.tasks for spec in self.experiment(name).training_data()]
 
     def experiment(self, name: str) -> ExperimentConfig:
         """One task as an experiment of its own: what the commands that work with one task read."""

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from bert_tf.backbones.loading import load_backbone
 from bert_tf.config import load
@@ -31,7 +32,7 @@ def run_multi_task(config: MultiTaskConfig, *, resume: bool = False) -> RunDirec
 
     Args:
         config: the run.
-        resume: continue a run that stopped; starts one if there is none.
+        resume: continue the run in ``config.output``.
 
     Raises:
         UserError: anything in the config, the data or the backbone that the user can put right.
@@ -39,8 +40,12 @@ def run_multi_task(config: MultiTaskConfig, *, resume: bool = False) -> RunDirec
     """
     if not resume:
         check_tasks(config)
+    with begin(config, resume) as (strategy, run):
+        return _train(config, strategy, run, resume)
+
+
+def _train(config: MultiTaskConfig, strategy: tf.distribute.Strategy, run: RunDirectory, resume: bool) -> RunDirectory:
     recipe = config.training
-    strategy, run = begin(config, recipe, resume)
     check_batch_size(strategy, recipe.batch_size, recipe.gradient_accumulation_steps)
     _check_order(run, config)
 

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from bert_tf.model_files import write_checksums
 from bert_tf.tasks.task import TextTask
 
 
@@ -66,6 +67,8 @@ class MultiTaskModel(keras.Model):
         for weights in first.glob("model*.weights.*"):  # the head's are in task.weights.h5
             for other in others:
                 _link(weights, other / weights.name)
+        for other in others:
+            write_checksums(other)  # of what the links lead to
 
 
 class WeightedTask:

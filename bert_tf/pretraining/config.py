@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -60,6 +60,8 @@ class PretrainingRecipe(TrainingConfig):
 class PretrainingConfig(RunConfig):
     """One pre-training run: backbone × corpus × masking × training recipe."""
 
+    kind: ClassVar[str] = "pretraining"
+
     backbone: str = Field(..., description="scratch:SIZE, or any backbone whose pre-training goes on")
     data: DataSpec = Field(..., description="text: paths, globs, tfds:NAME or demo:NAME")
     columns: dict[str, str] = Field(default_factory=dict, description="--columns.text NAME: the column to read")
@@ -110,6 +112,9 @@ class PretrainingConfig(RunConfig):
         """Names of the scores on held-out text, each of which may choose the best epoch."""
         pairs = [] if self.corpus.objective == "mlm" else ["pair_loss", "pair_accuracy"]
         return ["mlm_loss", "perplexity", "mlm_accuracy", *pairs]
+
+    def training_data(self) -> list[str]:
+        return [*self.data, *(self.validation or [])]
 
     def as_experiment(self) -> ExperimentConfig:
         """The run as commands that use its model see it: it fills masks in texts that are read as the corpus was."""

@@ -47,15 +47,25 @@ def run_pretraining(config: PretrainingConfig, *, resume: bool = False) -> RunDi
 
     Args:
         config: the run.
-        resume: continue a run that stopped; starts one if there is none.
+        resume: continue the run in ``config.output``.
 
     Raises:
         UserError: anything in the config, the text or the backbone that the user can put right.
         KeyboardInterrupt: stopped by a signal; the run can be resumed.
     """
     config, prepared = use_prepared(config)
+    with begin(config, resume) as (strategy, run):
+        return _train(config, prepared, strategy, run, resume)
+
+
+def _train(
+    config: PretrainingConfig,
+    prepared: PreparedExamples | None,
+    strategy: tf.distribute.Strategy,
+    run: RunDirectory,
+    resume: bool,
+) -> RunDirectory:
     recipe = config.training
-    strategy, run = begin(config, recipe, resume)
     check_batch_size(strategy, recipe.batch_size, recipe.gradient_accumulation_steps)
 
     started = time.monotonic()

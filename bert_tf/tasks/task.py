@@ -12,7 +12,15 @@ import keras
 import keras_hub
 import numpy as np
 import tensorflow as tf
-from keras_hub.src.utils.preset_utils import CONFIG_FILE, TASK_CONFIG_FILE, check_file_exists, get_preset_loader
+from keras_hub.src.utils.preset_utils import (
+    CONFIG_FILE,
+    TASK_CONFIG_FILE,
+    TASK_WEIGHTS_FILE,
+    check_config_class,
+    check_file_exists,
+    get_preset_loader,
+    load_json,
+)
 from pydantic import BaseModel
 
 from bert_tf.backbones.loading import LoadedBackbone, load_backbone
@@ -22,8 +30,10 @@ from bert_tf.data.empty_texts import tell_empty_texts
 from bert_tf.data.given_records import given_rows
 from bert_tf.data.records import Records, Row
 from bert_tf.data.schema import TaskSchema
+from bert_tf.errors import UserError
 from bert_tf.evaluation.answer_values import short_floats
 from bert_tf.evaluation.mistakes import Mistake
+from bert_tf.model_files import check_files, write_checksums
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor
 
 
@@ -64,16 +74,26 @@ class TextTask(TaskSchema, keras_hub.models.Task):
 
     @classmethod
     def from_preset(cls, preset: str, load_weights: bool = True, **kwargs: Any) -> TextTask:
-        """Loads a task that was saved with ``save_to_preset``, or puts a new head on any backbone spec."""
+        """Loads a task that was saved with ``save_to_preset``, or puts a new head on any backbone spec.
+
+        Raises:
+            UserError: files of the saved task are missing or others than those that were saved with it.
+        """
         if shipped_preset(preset) is None and check_file_exists(preset, TASK_CONFIG_FILE):
-            return get_preset_loader(preset).load_task(cls, load_weights, True, **kwargs)
+            if load_weights and Path(preset).is_dir():
+                check_files(preset)
+            task = get_preset_loader(preset).load_task(cls, load_weights, True, **kwargs)
+            if load_weights and _saved_as(preset, cls):
+                _check_head(preset, task)
+            return task
         sequence_length = kwargs.pop("sequence_length", 256)
         return cls.create(load_backbone(preset), sequence_length=sequence_length, **kwargs)
 
     def save_to_preset(self, preset_dir: str, **kwargs: Any) -> None:
         """Saves the task as a KerasHub preset that computes in float32, whatever precision it was trained in.
 
-        ``labels.txt`` beside it holds the labels, one a line, where there are any.
+        ``labels.txt`` beside it holds the labels, one a line, where there are any; ``checksums.json`` the sums of all
+        files, by which :meth:`from_preset` notices what is missing or another.
         """
         super().save_to_preset(preset_dir, **kwargs)
         # The weights are float32 in any case, and KerasHub cannot read back the name of a mixed policy.
@@ -85,6 +105,7 @@ class TextTask(TaskSchema, keras_hub.models.Task):
         if labels is not None:
             lines = "".join(f"{label}\n" for label in labels)
             (Path(preset_dir) / "labels.txt").write_text(lines, encoding="utf-8")
+        write_checksums(preset_dir)
 
     def save_task_weights(self, filepath: str) -> None:
         """Saves the head's weights; KerasHub would save the optimiser's state with them."""
@@ -361,3 +382,14 @@ def _options(owner: Any) -> list[Any]:
 
 def _is_option(value: Any) -> bool:
     return value is None or isinstance(value, bool | int | float | str | list | tuple)
+
+
+def _saved_as(preset: str, task_class: type[TextTask]) -> bool:
+    """Whether the preset holds a task of this class; of any other, only the encoder is taken."""
+    return issubclass(check_config_class(load_json(preset, TASK_CONFIG_FILE)), task_class)
+
+
+def _check_head(preset: str, task: TextTask) -> None:
+    """Raises UserError if the task has weights of its own, but the preset has none: KerasHub leaves them random."""
+    if task.has_task_weights() and not check_file_exists(preset, TASK_WEIGHTS_FILE):
+        raise UserError(f"{preset}/{TASK_WEIGHTS_FILE} is missing: the model has no head. Copy the whole model again.")

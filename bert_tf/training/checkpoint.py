@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
+from bert_tf.atomic_file import write_errors
 from bert_tf.errors import UserError
+from bert_tf.plain_path import plain_path
+from bert_tf.training import checkpoint_files
+
+logger = logging.getLogger("bert_tf")
 
 
 @dataclass
@@ -71,7 +77,8 @@ class Checkpoints:
         )
         self._checkpoint = checkpoint
         self._progress = progress
-        self._manager = tf.train.CheckpointManager(checkpoint, str(directory), max_to_keep=keep)
+        self._folder = directory
+        self._keep = keep
 
     def save(self) -> None:
         """Writes a checkpoint; the one before stays valid until this one is whole.
@@ -79,28 +86,56 @@ class Checkpoints:
         Raises:
             UserError: it cannot be written, as on a full disk.
         """
+        step = self._progress.step
+        before = checkpoint_files.saved_steps(self._folder)
+        last = f"The last good one is {self._path(before[-1])}; make" if before else "Make"
         try:
-            self._manager.save(checkpoint_number=self._progress.step)
-        except (tf.errors.OpError, OSError) as error:
-            reason = str(error).splitlines()[0]
-            raise UserError(
-                f"The checkpoint of step {self._progress.step} cannot be written to {self._manager.directory}: "
-                f"{reason}. The last good one is {self._manager.latest_checkpoint}; make room and use --resume."
-            ) from None
+            with write_errors(f"The checkpoint {self._path(step)}", f"{last} room and use --resume."):
+                self._folder.mkdir(parents=True, exist_ok=True)
+                self._checkpoint.write(str(self._path(step)))
+        except UserError:
+            checkpoint_files.remove_unfinished(self._folder, step)
+            raise
+        checkpoint_files.keep_newest(self._folder, step, self._keep)
 
     def restore(self) -> bool:
-        """Restores the newest checkpoint; returns whether there was one.
+        """Restores the newest checkpoint that can be read; returns whether there was any.
 
         Raises:
-            UserError: it belongs to another model.
+            UserError: all are damaged, or it belongs to another model.
         """
-        if self._manager.latest_checkpoint is None:
-            return False
-        try:
-            self._checkpoint.restore(self._manager.latest_checkpoint).assert_existing_objects_matched()
-        except (AssertionError, ValueError, tf.errors.OpError) as error:
+        steps = checkpoint_files.saved_steps(self._folder)
+        for step in reversed(steps):
+            with plain_path(self._folder) as folder:
+                prefix = str(folder / checkpoint_files.prefix(step))
+                if damage := _damage(prefix):
+                    logger.warning("the checkpoint %s is damaged (%s)", self._path(step), damage)
+                    continue
+                try:
+                    self._checkpoint.read(prefix).assert_existing_objects_matched()
+                except (AssertionError, ValueError, tf.errors.OpError) as error:
+                    raise UserError(
+                        f"{self._path(step)} does not fit this model ({str(error).splitlines()[0]}): "
+                        "resume with the config that the run began with."
+                    ) from None
+            return True
+        if steps:
             raise UserError(
-                f"{self._manager.latest_checkpoint} does not fit this model ({str(error).splitlines()[0]}): "
-                "resume with the config that the run began with."
-            ) from None
-        return True
+                f"--resume: every checkpoint in {self._folder} is damaged. Start again with another --output."
+            )
+        return False
+
+    def _path(self, step: int) -> Path:
+        return self._folder / checkpoint_files.prefix(step)
+
+
+def _damage(prefix: str) -> str | None:
+    """What is wrong with the files of a checkpoint; its sums are compared as its tensors are read."""
+    try:
+        reader = tf.train.load_checkpoint(prefix)
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    # A file that was cut off raises IndexError.
+    except (tf.errors.OpError, LookupError, OSError, RuntimeError, ValueError) as error:
+        return str(error).splitlines()[0]
+    return None

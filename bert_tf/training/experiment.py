@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -27,6 +28,8 @@ from bert_tf.training.config_checks import check_experiment, check_metric
 from bert_tf.training.data_summary import DataSummary
 from bert_tf.training.loop import train
 from bert_tf.training.run_directory import RunDirectory
+from bert_tf.training.run_lock import locked
+from bert_tf.training.run_start import check_startable
 from bert_tf.training.strategy import build_strategy, check_batch_size, describe_strategy, is_chief
 
 logger = logging.getLogger("bert_tf")
@@ -148,19 +151,22 @@ class TaskData:
         run.save_examples({name: row.values[name] for name in task.input_columns()} for row in rows)
 
 
-def begin(config: RunConfig, recipe: TrainingConfig, resume: bool) -> tuple[tf.distribute.Strategy, RunDirectory]:
+@contextmanager
+def begin(config: RunConfig, resume: bool) -> Iterator[tuple[tf.distribute.Strategy, RunDirectory]]:
     """What comes before anything that costs time: the strategy, the seed, and whether the run may write there.
 
-    It must come before any other TensorFlow op, because a cluster can only be joined then.
+    It must come before any other TensorFlow op, because a cluster can only be joined then. The process that writes
+    holds the run's lock until the block is done.
 
     Raises:
-        UserError: the devices are absent, or the directory is taken.
+        UserError: the devices are absent, the directory is taken, or there is nothing to resume.
     """
     strategy = build_strategy(config.distribution)
     keras.utils.set_random_seed(config.seed)
     run = RunDirectory(config.output)
-    run.check_startable(config, resume)
-    return strategy, run
+    check_startable(run, config, resume)
+    with locked(run.path) if is_chief(strategy) else nullcontext():
+        yield strategy, run
 
 
 def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDirectory:
@@ -168,7 +174,7 @@ def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDire
 
     Args:
         config: the experiment.
-        resume: continue a run that stopped; starts one if there is none.
+        resume: continue the run in ``config.output``.
 
     Raises:
         UserError: anything in the config, the data or the backbone that the user can put right.
@@ -176,8 +182,12 @@ def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDire
     """
     if not resume:
         check_experiment(config)
+    with begin(config, resume) as (strategy, run):
+        return _train(config, strategy, run, resume)
+
+
+def _train(config: ExperimentConfig, strategy: tf.distribute.Strategy, run: RunDirectory, resume: bool) -> RunDirectory:
     recipe = config.training
-    strategy, run = begin(config, recipe, resume)
     if config.data.batch_tokens is None:
         check_batch_size(strategy, recipe.batch_size, recipe.gradient_accumulation_steps)
 

@@ -130,11 +130,14 @@ def train(
         task.compile(optimizer=optimizer)
     progress = progress or Progress()
     checkpoints = Checkpoints(run.checkpoints, task, optimizer, progress, recipe.checkpoints_to_keep)
+    chief = is_chief(strategy)
     if resume and checkpoints.restore():
         logger.info("resuming at epoch %d, batch %d", progress.epoch + 1, progress.batch)
-    run.forget_after(progress.step)
+    elif resume:
+        logger.info("the run was stopped before its first checkpoint: it starts at epoch 1")
+    if chief:
+        run.forget_after(progress.step)
 
-    chief = is_chief(strategy)
     own = [ProgressReport(updates.steps, metric, progress.batch)] if chief else []
     if chief and recipe.tensorboard:
         own.append(TensorBoardCurves(run.logs))

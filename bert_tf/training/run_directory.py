@@ -4,43 +4,48 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import os
-import platform
 import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Iterable, Iterator, Mapping
-from importlib import metadata
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras_hub
-import tensorflow as tf
+import yaml
 
-from bert_tf.atomic_file import write_atomically
+from bert_tf.atomic_file import write_atomically, write_errors
 from bert_tf.config import ExperimentConfig, RunConfig, load, read_yaml
 from bert_tf.errors import UserError
+from bert_tf.model_files import check_files
 from bert_tf.pretraining.config import PretrainingConfig
-from bert_tf.tasks import find_task
-from bert_tf.tasks.task import TextTask
+from bert_tf.training import training_files
+from bert_tf.training.run_lock import LOCK_FILE, locked
+
+if TYPE_CHECKING:
+    import keras_hub
+
+    from bert_tf.tasks.task import TextTask
 
 EXAMPLES_KEPT = 32
 
-_MAY_CHANGE_ON_RESUME = {
-    "output",
-    "distribution",
-    "training.checkpoint_every",
-    "training.checkpoints_to_keep",
-    "training.steps_per_call",
-    "training.tensorboard",
-    "training.xla",
-    "training.evaluation_batch_size",
-    "training.gradient_accumulation_steps",
-    "training.early_stopping_patience",
-}
+MARKER_FILE = "run.json"
+"""Says that a folder is a run of ours; it is the first file that a run writes."""
 
-_PACKAGES = ("tensorflow", "tensorflow-text", "keras", "keras-hub", "numpy", "scikit-learn")
+_PROGRAM = "bert_tf"
+_FORMAT = 1
+_NEW_MODEL = ".model.new"
+_OLD_MODELS = (".model.old", "model.old")  # the second is that of earlier versions
+
+WRITTEN = frozenset(
+    {
+        *(MARKER_FILE, LOCK_FILE, "config.yaml", "environment.json", "training_files.json", "examples.jsonl"),
+        *("metrics.jsonl", "model", _NEW_MODEL, ".model.old", "checkpoints", "logs", "evaluation", "examples", "tasks"),
+    }
+)
+"""Names of what runs write."""
+
+logger = logging.getLogger("bert_tf")
 
 
 class RunDirectory:
@@ -60,70 +65,95 @@ class RunDirectory:
         self.evaluation = self.path / "evaluation"
         self.examples_file = self.path / "examples.jsonl"
         self.environment_file = self.path / "environment.json"
+        self.training_files = self.path / "training_files.json"
+        self._marker = self.path / MARKER_FILE
 
-    def check_startable(self, config: RunConfig, resume: bool) -> None:
-        """Checks, before anything costs time, that a run may write here.
+    def is_run(self) -> bool:
+        """Whether a run of ours is here: by its marker or, of earlier versions, by its config and environment."""
+        return self.kind() is not None
 
-        A resumed run must see the same batches and the same schedule, or its result means nothing.
+    def kind(self) -> str | None:
+        """What the run trains, as :attr:`RunConfig.kind`; ``None`` if this is no run of ours."""
+        if self._marker.exists():
+            marker = _read_json(self._marker)
+            return marker.get("kind") if marker.get("program") == _PROGRAM else None
+        try:
+            config = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError):
+            return None
+        is_ours = isinstance(config, dict) and {"output", "seed", "training"} <= config.keys()
+        if not is_ours or "packages" not in _read_json(self.environment_file):
+            return None
+        return "multi_task" if "tasks" in config else "pretraining" if "corpus" in config else "experiment"
 
-        Raises:
-            UserError: the directory already holds a run and ``resume`` is off or the config is another, or the path is
-                a file.
-        """
-        if self.config_file.exists() and not resume:
-            raise UserError(
-                f"--output {self.path}: there is already a run. Continue it with --resume, choose another directory, "
-                "or remove it."
-            )
-        if self.path.exists() and not self.path.is_dir():
-            raise UserError(f"--output {self.path}: this is a file, not a directory.")
-        if self.config_file.exists():
-            values = (c.model_dump(mode="json") for c in (load(self.config_file, type(config)), config))
-            old, new = (dict(_flat(value)) for value in values)
-            changed = [key for key in new if old.get(key) != new[key] and key not in _MAY_CHANGE_ON_RESUME]
-            if changed:
-                differences = "; ".join(f"--{key} was {old.get(key)!r}, is {new[key]!r}" for key in changed)
-                raise UserError(f"--resume: the run in {self.path} began with another config: {differences}.")
+    def whole(self) -> Path | None:
+        """Of one task of a run of several, that run's directory."""
+        run = RunDirectory(self.path.absolute().parent.parent)
+        is_part = self.path.absolute().parent.name == "tasks" and run.kind() == "multi_task"
+        return self.path.parent.parent if is_part and self.is_run() else None
 
     @classmethod
     def create(cls, config: RunConfig) -> RunDirectory:
-        """Makes the directory and writes the resolved config and the environment.
+        """Makes the directory and writes the marker, the resolved config, the environment and the data's sums.
 
         Raises:
             UserError: it cannot be written.
         """
-        run = cls(config.output)
-        try:
-            run.path.mkdir(parents=True, exist_ok=True)
-            write_atomically(run.config_file, config.to_yaml())
-            write_atomically(run.environment_file, json.dumps(_environment(config.seed), indent=2) + "\n")
-        except OSError as error:
-            raise UserError(f"--output {run.path}: cannot be written ({error.strerror}).") from None
+        from bert_tf.training.environment import describe_environment
+
+        run, flag = cls(config.output), "--output"
+        write_atomically(
+            run._marker, json.dumps({"program": _PROGRAM, "kind": config.kind, "format": _FORMAT}) + "\n", flag
+        )
+        write_atomically(run.config_file, config.to_yaml(), flag)
+        write_atomically(run.environment_file, json.dumps(describe_environment(config.seed), indent=2) + "\n", flag)
+        if not run.training_files.exists():
+            training_files.write_description(run.training_files, config.training_data())
         return run
 
     @classmethod
     def open(cls, path: str | Path) -> RunDirectory:
-        """Opens a finished run for reading.
+        """Opens a finished run for reading. Nothing is written, so that a training that is under way is not disturbed.
 
         Raises:
             UserError: it is not a run directory, it holds no model yet, or those of several tasks.
         """
         run = cls(path)
-        if run.model.is_symlink():  # to the run of several tasks that this one is a part of
-            cls(run.path / run.model.readlink().parent.parent)._restore_model_swap()
-        run._restore_model_swap()
         if not run.config_file.exists():
             raise UserError(f"--run {path}: this is not a run directory (it has no config.yaml).")
         if tasks := run.tasks():
             raise UserError(
                 f"--run {path}: this run has several tasks; give one: {', '.join(map(str, tasks.values()))}."
             )
-        if not (run.model / "task.json").exists():
+        run.model = run._whole_model()
+        if not run.model.exists():
+            command = "pretrain" if run.kind() == "pretraining" else "train"
             raise UserError(
                 f"--run {path}: it holds no model yet. Finish its first epoch: "
-                f"python -m bert_tf.train --config {run.config_file} --resume"
+                f"python -m bert_tf.{command} --config {(run.whole() or run.path) / 'config.yaml'} --resume"
             )
+        if not (run.model / "task.json").exists():
+            check_files(run.model)
+            raise UserError(f"{run.model / 'task.json'} is missing: the model is incomplete.")
         return run
+
+    def remove(self) -> None:
+        """Removes what a run of ours wrote here, and the folder if nothing else is in it.
+
+        Raises:
+            UserError: another process writes the run, or it cannot be removed.
+        """
+        if not self.is_run():
+            return
+        with locked(self.path), write_errors(f"--output {self.path}"):
+            for name in [*sorted(WRITTEN - {LOCK_FILE, MARKER_FILE}), MARKER_FILE]:
+                path = self.path / name
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.path.rmdir()
 
     def config(self) -> ExperimentConfig:
         """The resolved config of the run; of a pre-training run, what it says about its model and data."""
@@ -140,13 +170,11 @@ class RunDirectory:
         """Makes a model that lies in another run this one's.
 
         Raises:
-            UserError: the file system has no links.
+            UserError: it cannot be written, as where the file system has no links.
         """
-        try:
+        with write_errors(f"--output {self.path}"):
             self.model.unlink(missing_ok=True)
             self.model.symlink_to(os.path.relpath(model, self.path))
-        except OSError as error:
-            raise UserError(f"--output {self.path}: cannot be written ({error.strerror}).") from None
 
     def load_model(self, backbone: keras_hub.models.Backbone | None = None) -> TextTask:
         """Loads the best epoch's model, computing in float32.
@@ -154,6 +182,8 @@ class RunDirectory:
         Args:
             backbone: takes the place of the model's own, which has equal weights.
         """
+        from bert_tf.tasks import find_task
+
         task_class = find_task(self.config().task)
         shared = {} if backbone is None else {"backbone": backbone}
         try:
@@ -167,38 +197,64 @@ class RunDirectory:
         Raises:
             UserError: it cannot be written, as on a full disk.
         """
-        new, old = self.path / "model.new", self.path / "model.old"
+        new, old = self.path / _NEW_MODEL, self.path / _OLD_MODELS[0]
         shutil.rmtree(new, ignore_errors=True)
         try:
-            task.save_to_preset(str(new))
-        except (OSError, RuntimeError) as error:  # h5py raises either
-            reason = str(error).splitlines()[0]
-            raise UserError(
-                f"{self.model}: the model cannot be written ({reason}); the one before is kept, if there was one. "
-                "Make room and use --resume."
-            ) from None
-        shutil.rmtree(old, ignore_errors=True)
-        if self.model.exists():
-            self.model.rename(old)
-        new.rename(self.model)
+            with write_errors(self.model, "The model before is kept, if there was one. Make room and use --resume."):
+                task.save_to_preset(str(new))
+                shutil.rmtree(old, ignore_errors=True)
+                if self.model.exists():
+                    self.model.rename(old)
+                new.rename(self.model)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
 
-    def _restore_model_swap(self) -> None:
-        """Undoes a swap of models that a crash cut in two."""
-        old = self.path / "model.old"
-        if old.exists() and not self.model.exists():
-            old.rename(self.model)
+    def _whole_model(self) -> Path:
+        """``model/``, or where it is while one model makes way for the next."""
+        if self.model.exists():
+            return self.model
+        if self.model.is_symlink():  # to the run of several tasks that this one is a part of
+            target = self.path / self.model.readlink()
+            return RunDirectory(target.parent.parent)._whole_model() / target.name
+        found = (self.path / name for name in _OLD_MODELS)
+        return next((path for path in found if path.is_dir()), self.model)
 
     def append_metrics(self, line: Mapping[str, Any]) -> None:
-        """Adds one line to ``metrics.jsonl``."""
-        with self.metrics_file.open("a", encoding="utf-8") as file:
+        """Adds one line to ``metrics.jsonl``.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+        with write_errors(self.metrics_file), self.metrics_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The lines of ``metrics.jsonl``."""
+        """The lines of ``metrics.jsonl``; a last one that a power cut tore is left out.
+
+        Raises:
+            UserError: another line is none that training writes.
+        """
         if not self.metrics_file.exists():
             return []
-        return [json.loads(line) for line in self.metrics_file.read_text(encoding="utf-8").splitlines()]
+        lines = self.metrics_file.read_bytes().rstrip(b"\0\r\n ").split(b"\n")
+        found: list[dict[str, Any]] = []
+        for number, line in enumerate(lines, start=1):
+            try:
+                value = json.loads(line) if line.strip() else None
+            except ValueError:
+                if number == len(lines):
+                    logger.warning("%s: the last line is incomplete and left out", self.metrics_file)
+                    break
+                value = line
+            if value is None:
+                continue
+            if not isinstance(value, dict) or not isinstance(value.get("step"), int):
+                raise UserError(
+                    f"{self.metrics_file} line {number}: this is not a line that training writes. Remove the line."
+                )
+            found.append(value)
+        return found
 
     def save_examples(self, texts: Iterable[Mapping[str, str]]) -> None:
         """Keeps a few texts of the data, with which export checks and warms up the model when the data is gone."""
@@ -209,49 +265,33 @@ class RunDirectory:
         """What :meth:`save_examples` kept; empty if nothing was."""
         if not self.examples_file.exists():
             return []
-        return [json.loads(line) for line in self.examples_file.read_text(encoding="utf-8").splitlines()]
+        # Not splitlines: a text may hold line ends of other kinds.
+        lines = self.examples_file.read_text(encoding="utf-8").split("\n")
+        return [json.loads(line) for line in lines if line]
 
     def forget_after(self, step: int) -> None:
-        """Drops evaluations of steps that a resumed run will do again."""
-        self._restore_model_swap()
-        kept = [line for line in self.metrics() if line["step"] <= step]
+        """Drops evaluations of steps that a resumed run will do again, and undoes a swap of models cut in two.
+
+        Raises:
+            UserError: a line is none of ours, or it cannot be written.
+        """
+        if not self.model.exists() and (whole := self._whole_model()) != self.model:
+            with write_errors(self.model):
+                whole.rename(self.model)
         if self.metrics_file.exists():
+            kept = [line for line in self.metrics() if line["step"] <= step]
             write_atomically(self.metrics_file, "".join(json.dumps(k, ensure_ascii=False) + "\n" for k in kept))
 
     def add_to_environment(self, **facts: Any) -> None:
         """Adds facts that are known at the end, such as the wall time."""
-        known = json.loads(self.environment_file.read_text(encoding="utf-8"))
+        known = _read_json(self.environment_file)
         write_atomically(self.environment_file, json.dumps(known | facts, indent=2, ensure_ascii=False) + "\n")
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, dict) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
-
-
-def _environment(seed: int) -> dict[str, Any]:
-    return {
-        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "command": sys.argv,
-        "seed": seed,
-        "python": platform.python_version(),
-        "packages": {name: metadata.version(name) for name in _PACKAGES},
-        "machine": platform.platform(),
-        "cpus": os.cpu_count(),
-        "gpus": [
-            tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
-            for gpu in tf.config.list_physical_devices("GPU")
-        ],
-        "git_commit": _git_commit(),
-    }
-
-
-def _git_commit() -> str | None:
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+def _read_json(path: Path) -> dict[str, Any]:
+    """A mapping in a JSON file; empty if there is none."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}

@@ -17,6 +17,7 @@ import numpy as np
 from bert_tf.backbones.loading import LoadedBackbone, LoadOptions, describe
 from bert_tf.backbones.shipped_presets import shipped_preset
 from bert_tf.errors import UserError
+from bert_tf.model_files import check_files
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 
 _REMOTE = ("hf://", "kaggle://")
@@ -62,10 +63,14 @@ def load(spec: str, options: LoadOptions) -> LoadedBackbone:
     if spec.startswith("hf://"):
         _use_cache_when_offline()
     dtype = {} if options.dtype is None else {"dtype": options.dtype}
+    if is_local:
+        check_files(spec)
     try:
         backbone = keras_hub.models.Backbone.from_preset(spec, **dtype)
         tokenizer = keras_hub.models.Tokenizer.from_preset(spec)
         heads = _read_heads(Path(spec)) if is_local else {}
+    except UserError:
+        raise
     except Exception as error:  # Kaggle, Hugging Face, HTTP, files and Keras each raise their own kinds
         reason = " ".join(str(error).split())[:300]
         if is_local:
@@ -86,7 +91,7 @@ def _read_heads(directory: Path) -> dict[str, np.ndarray]:
     if not task.exists() or json.loads(task.read_text(encoding="utf-8")).get("registered_name") != _PRETRAINER:
         return {}
     if not (directory / _HEADS_FILE).exists():
-        return {}
+        raise UserError(f"{directory / _HEADS_FILE} is missing: the model has no heads. Copy the whole model again.")
     with h5py.File(directory / _HEADS_FILE) as file:
         layers = file["layers"]
         return {name: np.asarray(layers[path], np.float32) for name, path in _HEADS.items() if path in layers}

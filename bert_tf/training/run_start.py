@@ -1,0 +1,153 @@
+"""What is checked before a training may begin or go on, and which run a resumed one is. Needs no TensorFlow."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from bert_tf.config import RunConfig, load
+from bert_tf.errors import UserError
+from bert_tf.training import training_files
+from bert_tf.training.checkpoint_files import saved_steps
+from bert_tf.training.run_directory import WRITTEN, RunDirectory
+from bert_tf.training.run_lock import LOCK_FILE
+
+_MAY_CHANGE_ON_RESUME = {
+    "output",
+    "distribution",
+    "training.checkpoint_every",
+    "training.checkpoints_to_keep",
+    "training.steps_per_call",
+    "training.tensorboard",
+    "training.xla",
+    "training.evaluation_batch_size",
+    "training.gradient_accumulation_steps",
+    "training.early_stopping_patience",
+}
+_NAMES_OF_DATA = re.compile(r"(.*\.)?data\.(train|validation)|data|validation")
+"""Where the data lies may change as well, if its sums are known."""
+
+_NAMES_SHOWN = 4
+
+logger = logging.getLogger("bert_tf")
+
+
+def add_run_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--config`` and ``--resume``."""
+    parser.add_argument("--config", metavar="FILE", help="YAML config; flags win over it")
+    parser.add_argument(
+        "--resume", action="store_true", help="continue the run of --config RUN/config.yaml or of --output RUN"
+    )
+
+
+def name_resumed_run(argv: Sequence[str]) -> list[str]:
+    """The arguments of a command with, where it resumes, the flag that was left out: its config or its output.
+
+    The folder that holds the config is the run, whatever the config says: it may have been moved or copied.
+
+    Raises:
+        UserError: neither is given.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    add_run_flags(parser)
+    parser.add_argument("--output")
+    given = parser.parse_known_args([arg for arg in argv if arg not in ("-h", "--help")])[0]
+    if not given.resume:
+        return list(argv)
+    if given.config is None and given.output is None:
+        raise UserError("--resume: say which run: --config RUN/config.yaml, or --output RUN.")
+    if given.config is None:
+        config = RunDirectory(given.output).config_file
+        return [*argv, "--config", str(config)] if config.is_file() else list(argv)
+    run = RunDirectory(Path(given.config).parent)
+    if given.output is None and Path(given.config).name == run.config_file.name and run.is_run():
+        return [*argv, "--output", str(run.path)]
+    return list(argv)
+
+
+def check_startable(run: RunDirectory, config: RunConfig, resume: bool) -> None:
+    """Checks, before anything costs time, that a run may write here.
+
+    A resumed run must see the same batches and the same schedule, or its result means nothing.
+
+    Raises:
+        UserError: there is a run and ``resume`` is off, or there is none and it is on; what is here is not ours; or
+            the run began with another config or other data.
+    """
+    if run.path.exists() and not run.path.is_dir():
+        raise UserError(f"--output {run.path}: this is a file, not a directory.")
+    if resume:
+        _check_resumable(run, config)
+        return
+    if run.is_run():
+        raise UserError(
+            f"--output {run.path}: there is already a run. Continue it with --resume, choose another directory, "
+            "or remove it."
+        )
+    found = sorted(path.name for path in run.path.iterdir() if path.name != LOCK_FILE) if run.path.exists() else []
+    if found:
+        more = f" and {len(found) - _NAMES_SHOWN} more" if len(found) > _NAMES_SHOWN else ""
+        raise UserError(
+            f"--output {run.path}: this folder is not empty and holds no run: {', '.join(found[:_NAMES_SHOWN])}{more}. "
+            "Nothing in it was touched. Choose another directory."
+        )
+    path = run.path.absolute()
+    for outer in path.parents:
+        if path.relative_to(outer).parts[0] in WRITTEN and RunDirectory(outer).is_run():
+            raise UserError(f"--output {run.path}: this is inside the run {outer}, which writes there itself.")
+
+
+def _check_resumable(run: RunDirectory, config: RunConfig) -> None:
+    kind = run.kind()
+    if kind is None:
+        near = _runs_of_like_name(run.path)
+        hint = f" There is {', '.join(near)}." if near else ""
+        raise UserError(
+            f"--resume: there is no run in {run.path}.{hint} Give --config RUN/config.yaml or --output RUN, or leave "
+            "out --resume to start one."
+        )
+    if whole := run.whole():
+        raise UserError(f"--resume: {run.path} is a task of the run {whole}: give --config {whole / 'config.yaml'}.")
+    if kind != config.kind:
+        raise UserError(f"--resume: the run in {run.path} is of another kind ({kind}, not {config.kind}).")
+    if run.config_file.exists():
+        _check_same_config(run, config)
+    training_files.check_unchanged(run.training_files, config.training_data())
+    if not saved_steps(run.checkpoints) and (run.model.exists() or run.metrics()):
+        raise UserError(
+            f"--resume: the run in {run.path} has been trained, but {run.checkpoints} holds no checkpoint any more. "
+            "Put it back, or start a new run with another --output."
+        )
+
+
+def _check_same_config(run: RunDirectory, config: RunConfig) -> None:
+    values = (c.model_dump(mode="json") for c in (load(run.config_file, type(config)), config))
+    old, new = (dict(_flat(value)) for value in values)
+    changed = [key for key in new if old.get(key) != new[key] and key not in _MAY_CHANGE_ON_RESUME]
+    if run.training_files.exists():
+        changed = [key for key in changed if not _NAMES_OF_DATA.fullmatch(key)]
+    if changed:
+        differences = "; ".join(f"--{key} was {old.get(key)!r}, is {new[key]!r}" for key in changed)
+        raise UserError(f"--resume: the run in {run.path} began with another config: {differences}.")
+    if old["output"] != new["output"]:
+        logger.info("the run began as %s: it goes on in %s", old["output"], new["output"])
+
+
+def _runs_of_like_name(path: Path) -> list[str]:
+    if not path.parent.is_dir():
+        return []
+    runs = [each.name for each in path.parent.iterdir() if each.is_dir() and RunDirectory(each).is_run()]
+    return [str(path.parent / name) for name in difflib.get_close_matches(path.name, runs)]
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
