@@ -124,7 +124,7 @@ def _train(
         )
     curriculum = Curriculum(stages)
     validate = None
-    if read_description(folders[-1]) is not None:
+    if _has_held_out_examples(config, folders[-1]):
         masker = build_masker(config, loaded.tokenizer, config.sequence_length)
         held_out = PretrainingBatches(
             folders[-1], masker, recipe.evaluation_batch_size, seed=_VALIDATION_MASKS, shuffle=False
@@ -139,6 +139,27 @@ def _train(
         )
         logger.info("%.0f tokens/s; the model is in %s", rate, run.model)
     return run
+
+
+def _has_held_out_examples(config: PretrainingConfig, folder: str | Path) -> bool:
+    """Whether there is text to validate on.
+
+    Raises:
+        UserError: there is none, as of a small corpus, and the recipe needs it.
+    """
+    held_out = read_description(folder)
+    if held_out is not None and held_out.examples:
+        return True
+    wanted = config.validation is not None or config.validation_ratio > 0
+    for name in ("best_metric", "early_stopping_patience"):
+        if getattr(config.training, name) is not None:
+            raise UserError(
+                f"--training.{name}: no text of {' '.join(config.data)} is held out. Give --validation, or a corpus "
+                "with more documents."
+            )
+    if wanted:
+        logger.warning("no text of %s is held out: the last epoch is kept", " ".join(config.data))
+    return False
 
 
 def build_masker(config: PretrainingConfig, tokenizer: ExactBertTokenizer, sequence_length: int) -> Masker:
