@@ -17,6 +17,7 @@ logger = logging.getLogger("bert_tf")
 
 _SECONDS_BETWEEN_LINES = 30.0
 _NUMBERS_OF_AN_EPOCH = 6
+_COUNTS = ("seconds", "val_examples", "val_support")
 
 
 class ProgressReport(keras.callbacks.Callback):
@@ -76,7 +77,7 @@ def epoch_line(logs: Mapping[str, Any], metric: str) -> str:
         metric: name of the metric, without ``val_``.
     """
     first = [f"val_{metric}", "loss", "val_loss"]
-    shown = [name for name, value in logs.items() if isinstance(value, float) and name != "seconds"]
+    shown = [name for name, value in logs.items() if isinstance(value, float) and name not in _COUNTS]
     shown.sort(key=lambda name: first.index(name) if name in first else len(first))
     numbers = ((name, float(logs[name])) for name in shown[:_NUMBERS_OF_AN_EPOCH])
     return "  ".join(f"{name} {value:.4f}" if abs(value) < 100 else f"{name} {value:.5g}" for name, value in numbers)
