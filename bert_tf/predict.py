@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> None:
     from bert_tf.data.input_files import input_files
     from bert_tf.data.records import Records
     from bert_tf.data.typed_records import typed_rows
-    from bert_tf.evaluation.answer_files import open_answers
+    from bert_tf.evaluation.answer_files import columns_of, open_answers
     from bert_tf.evaluation.inference import answer_records
     from bert_tf.evaluation.run_evaluation import open_evaluation_data
 
@@ -74,12 +74,10 @@ def main(argv: Sequence[str]) -> None:
         if not hasattr(task, "top_k"):
             raise UserError(f"--top_k: the task {config.task} gives one answer only.")
         task.top_k = arguments.top_k
-    columns: dict[str, str] = {}
     if arguments.data:
-        given_columns = command_line.config_values(arguments, ColumnFlags).get("columns", {})
-        columns = {**config.data.columns, **given_columns}
+        columns = command_line.config_values(arguments, ColumnFlags).get("columns", {})
         records = open_evaluation_data(
-            config.data, task, arguments.data, given_columns, labelled=False, encoding=arguments.encoding
+            config.data, task, arguments.data, columns, labelled=False, encoding=arguments.encoding
         )
     else:
         rows = [task.prepare(row) for row in typed_rows(given, task.input_columns())]
@@ -89,7 +87,7 @@ def main(argv: Sequence[str]) -> None:
 
     answers = answer_records(task, told, batch_size=arguments.batch_size or config.training.evaluation_batch_size)
     bar = tqdm(answers, unit="record", disable=arguments.quiet or not sys.stderr.isatty() or not arguments.data)
-    with open_answers(arguments.output, columns) as write:
+    with open_answers(arguments.output, columns_of(arguments.output, records)) as write:
         for row, answer in bar:
             write(row, answer)
 

@@ -20,12 +20,15 @@ class Row(NamedTuple):
         line: line in the file (of its start), or row of the data set, from 1.
         values: column name to value.
         place: where it stands in the file, if a line says too little.
+        given: the record as its source has it, where it is kept to be written again; see ``keep_given`` of
+            ``open_records``.
     """
 
     file: str
     line: int
     values: dict[str, Any]
     place: str = ""
+    given: dict[str, Any] | None = None
 
     def where(self) -> str:
         """Such as ``train.tsv line 17``."""

@@ -10,18 +10,16 @@ import csv
 import gzip
 import io
 import json
-import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Any, BinaryIO
 
 from bert_tf.atomic_file import open_bytes_atomically, write_errors
+from bert_tf.data.notices import notice
 from bert_tf.data.records import Row
 from bert_tf.errors import UserError
-from bert_tf.evaluation.answer_values import short_floats
-
-logger = logging.getLogger("bert_tf")
+from bert_tf.evaluation.answer_values import free_name, record_of, short_floats
 
 PREDICTION = "prediction"
 _LONGEST_CELL, _MOST_ROWS = 32_767, 1_048_576
@@ -53,32 +51,38 @@ def answer_format(path: str | None) -> str:
 
 
 @contextmanager
-def open_answers(path: str | None, column_names: Mapping[str, str]) -> Iterator[Write]:
+def open_answers(path: str | None, columns: Sequence[str] = ()) -> Iterator[Write]:
     """A function that writes a record with its answer; the file gets its name once it is complete.
 
     Args:
         path: ``None`` for the standard output.
-        column_names: our names of columns to the user's.
+        columns: of the records, for tables; of :func:`columns_of`. Default those of the first record.
 
     Raises:
         UserError: the format is not known, or the file cannot be written.
     """
     make = _WRITERS[answer_format(path)]
-    names = {ours: theirs for ours, theirs in column_names.items() if ours != theirs}
 
     def write_to(write: Callable[[dict[str, Any], dict[str, Any]], None]) -> Write:
-        def write_answer(row: Row, answer: Mapping[str, Any]) -> None:
-            values = {names.get(name, name): value for name, value in row.values.items()}
-            write(values, short_floats(dict(answer)))
-
-        return write_answer
+        return lambda row, answer: write(record_of(row), short_floats(dict(answer)))
 
     if path is None:
-        with _jsonl(sys.stdout) as write:
+        with _jsonl(sys.stdout, columns) as write:
             yield write_to(write)
         return
-    with open_bytes_atomically(path, "--output") as file, _compressed(path, file) as inner, make(inner) as write:
-        yield write_to(write)
+    with open_bytes_atomically(path, "--output") as file, _compressed(path, file) as inner:
+        with make(inner, columns) as write:
+            yield write_to(write)
+
+
+def columns_of(path: str | None, records: Iterable[Row]) -> list[str]:
+    """The columns that any record has, in the order in which they come up; none where the format needs no list of them.
+
+    A table has its columns in its first line: JSON Lines whose records differ are read once before they are answered.
+    """
+    if answer_format(path) in (".jsonl", ".ndjson"):
+        return []
+    return list(dict.fromkeys(name for row in records for name in record_of(row)))
 
 
 @contextmanager
@@ -91,7 +95,7 @@ def _compressed(path: str, file: BinaryIO) -> Iterator[Any]:
 
 
 @contextmanager
-def _jsonl(file: IO[Any]) -> Iterator[Callable[[dict[str, Any], dict[str, Any]], None]]:
+def _jsonl(file: IO[Any], columns: Sequence[str]) -> Iterator[Callable[[dict[str, Any], dict[str, Any]], None]]:
     text: Any = file if file is sys.stdout else io.TextIOWrapper(file, "utf-8", newline="\n")
 
     def write(values: dict[str, Any], answer: dict[str, Any]) -> None:
@@ -105,11 +109,13 @@ def _jsonl(file: IO[Any]) -> Iterator[Callable[[dict[str, Any], dict[str, Any]],
 
 
 @contextmanager
-def _delimited(file: IO[Any], delimiter: str) -> Iterator[Callable[[dict[str, Any], dict[str, Any]], None]]:
+def _delimited(
+    file: IO[Any], own: Sequence[str], delimiter: str
+) -> Iterator[Callable[[dict[str, Any], dict[str, Any]], None]]:
     # Excel takes a file without a byte order mark for the system's encoding.
     text = io.TextIOWrapper(file, "utf-8-sig" if delimiter == "," else "utf-8", newline="")
     table = csv.writer(text, lineterminator="\n") if delimiter == "," else None
-    columns = _Columns()
+    columns = _Columns(own)
 
     def write_line(cells: Sequence[Any]) -> None:
         if table is not None:
@@ -128,20 +134,26 @@ def _delimited(file: IO[Any], delimiter: str) -> Iterator[Callable[[dict[str, An
 
 
 @contextmanager
-def _excel(file: IO[Any]) -> Iterator[Callable[[dict[str, Any], dict[str, Any]], None]]:
+def _excel(file: IO[Any], own: Sequence[str]) -> Iterator[Callable[[dict[str, Any], dict[str, Any]], None]]:
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
     from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
     book = Workbook(write_only=True)
     sheet = book.create_sheet("predictions")
-    columns = _Columns()
+    columns = _Columns(own)
     written = 0
 
     def cell(value: Any) -> Any:
         value = _cell(value)
+        if isinstance(value, int) and abs(value) >= 10**15:  # Excel keeps 15 digits
+            value = str(value)
         if not isinstance(value, str):
             return value
+        if len(value) > _LONGEST_CELL or ILLEGAL_CHARACTERS_RE.search(value):
+            notice(
+                "a cell of a worksheet holds 32,767 characters and no control characters: some texts were cut; .csv is not"
+            )
         made = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("", value)[:_LONGEST_CELL])
         made.data_type = "s"  # also what begins with "=": it is a text, no formula
         return made
@@ -161,46 +173,34 @@ def _excel(file: IO[Any]) -> Iterator[Callable[[dict[str, Any], dict[str, Any]],
         book.save(file)
 
 
-_WRITERS: dict[str, Callable[[IO[Any]], Any]] = {
+_WRITERS: dict[str, Callable[[IO[Any], Sequence[str]], Any]] = {
     ".jsonl": _jsonl,
     ".ndjson": _jsonl,
-    ".csv": lambda file: _delimited(file, ","),
-    ".tsv": lambda file: _delimited(file, "\t"),
+    ".csv": lambda file, own: _delimited(file, own, ","),
+    ".tsv": lambda file, own: _delimited(file, own, "\t"),
     ".xlsx": _excel,
 }
 
 
 class _Columns:
-    """The columns of a table: those of the first record, then those of its answer."""
+    """The columns of a table: those of the records, then those of the first answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: Sequence[str]) -> None:
         self.names: list[str] = []
-        self._own: list[str] = []
-        self._told = False
+        self._own = list(own)
 
     def begin(self, values: Mapping[str, Any], answer: Mapping[str, Any]) -> list[str]:
         """The names, from the first record."""
-        self._own = list(values)
-        self._prefix = free_name(PREDICTION, [name.split(".")[0] for name in values])
+        self._own = self._own or list(values)
+        self._prefix = free_name(PREDICTION, [name.split(".")[0] for name in self._own])
         self._answer = list(flat(answer, self._prefix))
         self.names = [*self._own, *self._answer]
         return self.names
 
     def cells(self, values: Mapping[str, Any], answer: Mapping[str, Any]) -> list[Any]:
         """The values under the names; what a record lacks is empty."""
-        surplus = next((name for name in values if name not in self._own), None)
-        if surplus is not None and not self._told:
-            self._told = True
-            logger.warning("the column %r is not in the first record, so the table leaves it out: use .jsonl", surplus)
         answers = flat(answer, self._prefix)
         return [values.get(name) for name in self._own] + [answers.get(name) for name in self._answer]
-
-
-def free_name(name: str, taken: Sequence[str] | Mapping[str, Any]) -> str:
-    """``name``, or a longer one where the user has a column of that name."""
-    while name in taken:
-        name = f"model_{name}"
-    return name
 
 
 def flat(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from bert_tf.atomic_file import Writable
 from bert_tf.data.batching import InferenceWindows, concatenate
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
-from bert_tf.evaluation.answer_values import short_floats
+from bert_tf.evaluation.answer_values import free_name, record_of, short_floats
 from bert_tf.tasks.task import TextTask
 
 FEW_RECORDS = 64
@@ -86,8 +86,9 @@ def answer_records(
 
 
 def prediction_line(row: Row, answer: Mapping[str, Any]) -> str:
-    """``{…the record…, "prediction": …}`` as one line of JSON."""
-    values = {**row.values, "prediction": short_floats(dict(answer))}
+    """``{…the record as it was given…, "prediction": …}`` as one line of JSON."""
+    record = record_of(row)
+    values = {**record, free_name("prediction", record): short_floats(dict(answer))}
     return json.dumps(values, ensure_ascii=False, default=str) + "\n"
 
 

@@ -126,6 +126,7 @@ def open_evaluation_data(
         strip_token_digits=config.strip_token_digits,
         without_target=task.without_target,
         columns_flag="--columns",
+        keep_given=True,
     )
     return task.read_labels(records, task) if labelled else records
 

@@ -13,12 +13,12 @@ import pytest
 from bert_tf.data.records import Row
 from bert_tf.data.sources import open_records
 from bert_tf.errors import UserError
-from bert_tf.evaluation.answer_files import answer_format, flat, open_answers
+from bert_tf.evaluation.answer_files import answer_format, columns_of, flat, open_answers
+from bert_tf.evaluation.answer_values import record_of
 
-NAMES = {"text": "评论", "label": "标签"}
 ROWS = [
-    {"id": "1", "text": "好", "label": "=1+1"},
-    {"id": "2", "text": 'a "b",\tc\nd', "label": ""},
+    {"id": "1", "评论": "好", "标签": "=1+1"},
+    {"id": "2", "评论": 'a "b",\tc\nd', "标签": ""},
 ]
 ANSWERS = [
     {"label": "pos", "score": 0.25, "probabilities": {"neg": 0.75, "pos": 0.25}, "n": [{"a": 1}]},
@@ -29,9 +29,10 @@ COLUMNS += ["prediction.probabilities.neg", "prediction.probabilities.pos", "pre
 
 
 def write(path: Path, rows: list[dict[str, Any]] = ROWS) -> Path:
-    with open_answers(str(path), NAMES) as write_answer:
-        for number, (values, answer) in enumerate(zip(rows, ANSWERS, strict=True), start=1):
-            write_answer(Row("x", number, dict(values)), answer)
+    records = [Row("x", number, {"text": "…"}, given=dict(values)) for number, values in enumerate(rows, start=1)]
+    with open_answers(str(path), columns_of(str(path), records)) as write_answer:
+        for row, answer in zip(records, ANSWERS, strict=True):
+            write_answer(row, answer)
     return path
 
 
@@ -42,7 +43,7 @@ def test_csv_is_read_by_excel_and_keeps_the_users_columns(tmp_path: Path) -> Non
         lines = list(csv.reader(file))
     assert lines[0] == COLUMNS
     assert lines[1] == ["1", "好", "=1+1", "pos", "0.25", "0.75", "0.25", '[{"a": 1}]']
-    assert lines[2][1] == ROWS[1]["text"]
+    assert lines[2][1] == ROWS[1]["评论"]
 
 
 def test_tsv_and_compressed_files_are_read_back(tmp_path: Path) -> None:
@@ -51,7 +52,7 @@ def test_tsv_and_compressed_files_are_read_back(tmp_path: Path) -> None:
     assert lines[2].split("\t")[1] == 'a "b", c d'
     with gzip.open(write(tmp_path / "x.csv.gz"), "rt", encoding="utf-8-sig", newline="") as file:
         assert next(csv.reader(file)) == COLUMNS
-    assert [row.values["评论"] for row in open_records(str(tmp_path / "x.csv.gz"))] == [row["text"] for row in ROWS]
+    assert [row.values["评论"] for row in open_records(str(tmp_path / "x.csv.gz"))] == [row["评论"] for row in ROWS]
 
 
 def test_jsonl_keeps_the_answer_whole(tmp_path: Path) -> None:
@@ -73,18 +74,37 @@ def test_a_column_of_the_users_called_prediction_stays_his(tmp_path: Path) -> No
     line = json.loads(write(tmp_path / "x.jsonl", rows).read_text(encoding="utf-8").splitlines()[0])
     assert (line["prediction"], line["model_prediction"]["label"]) == ("mine", "pos")
     head = write(tmp_path / "x.tsv", rows).read_text(encoding="utf-8").splitlines()[0]
-    assert head.startswith("评论\tprediction\tmodel_prediction.label")
+    assert head.startswith("text\tprediction\tmodel_prediction.label")
 
 
-def test_a_column_that_the_first_record_lacks_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    write(tmp_path / "x.csv", [{"text": "a"}, {"text": "b", "more": 1}])
-    assert "'more'" in caplog.text
+def test_a_column_that_the_first_record_lacks_is_in_the_table(tmp_path: Path) -> None:
+    lines = write(tmp_path / "x.tsv", [{"a": "a"}, {"a": "b", "more": 1}]).read_text(encoding="utf-8").splitlines()
+    assert [line.split("\t")[:2] for line in lines] == [["a", "more"], ["a", ""], ["b", "1"]]
+
+
+def test_the_record_is_written_as_it_was_given(tmp_path: Path) -> None:
+    """Also where a column has a name of ours, or is read as another type."""
+    (tmp_path / "in.csv").write_text("评论,text,label\n5,mine,TAG\n", encoding="utf-8")
+    columns = {"text": "评论", "label": "标签"}
+    records = open_records(
+        str(tmp_path / "in.csv"), columns=columns, required=["text"], text_columns=["text"], keep_given=True
+    )
+    (row,) = records
+    assert row.values["text"] == "5"
+    assert record_of(row) == {"评论": "5", "text": "mine", "label": "TAG"}
+
+
+def test_long_texts_and_numbers_stay_whole_or_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    path = write(tmp_path / "x.xlsx", [{"a": 123456789012345678}, {"a": "x" * 40_000}])
+    assert openpyxl.load_workbook(path).active["A2"].value == "123456789012345678"
+    assert "32,767 characters" in caplog.text
 
 
 def test_nothing_is_left_of_a_file_that_breaks_off(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text("old")
-    with pytest.raises(ZeroDivisionError), open_answers(str(path), {}) as write_answer:
+    with pytest.raises(ZeroDivisionError), open_answers(str(path)) as write_answer:
         write_answer(Row("x", 1, {"text": "a"}), {"label": 1 / 0})
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]

@@ -47,6 +47,7 @@ class _Columns:
     flag: str
     without_target: str
     prepare: Callable[[Row], Row] | None
+    keep_given: bool
 
 
 def open_records(
@@ -64,6 +65,7 @@ def open_records(
     source_columns: Sequence[str] = (),
     without_target: str = "",
     prepare: Callable[[Row], Row] | None = None,
+    keep_given: bool = False,
 ) -> Records:
     """Opens one data spec or several, one after the other.
 
@@ -81,6 +83,7 @@ def open_records(
         source_columns: further columns that ``columns`` may rename, for ``prepare``.
         without_target: what to say where a required column that is no text is missing or empty.
         prepare: turns a row as it was read (and renamed) into one with the required columns.
+        keep_given: rows keep the record as its source has it, as :attr:`Row.given`.
 
     Returns:
         Rows by our column names; other columns keep the source's name.
@@ -92,7 +95,7 @@ def open_records(
     known = {*required, *optional, *text_columns, *source_columns}
     asked = {ours: theirs for ours, theirs in columns.items() if ours in known}
     optional = [name for name in dict.fromkeys([*optional, *text_columns]) if name not in required]
-    wanted = _Columns(asked, tuple(required), optional, text_columns, columns_flag, without_target, prepare)
+    wanted = _Columns(asked, tuple(required), optional, text_columns, columns_flag, without_target, prepare, keep_given)
     options = ReadOptions(header, quoting, encoding, strip_token_digits)
     sources = [source for one in specs for source in _resolve(one)]
 
@@ -152,6 +155,8 @@ def _checked(sources: Iterator[Iterator[Row]], wanted: _Columns) -> Iterator[Row
         for row in rows:
             values = row.values
             named = list(values)
+            if wanted.keep_given:
+                row = row._replace(given=dict(values))
             if renamed:
                 _rename(values, renamed)
             if wanted.prepare is not None:
