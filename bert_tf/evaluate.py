@@ -116,13 +116,17 @@ def _evaluate(
         if folder:
             for name, content in {"metrics.json": metrics, **scores.files}.items():
                 _write_json(folder / name, content)
-            lines = [json.dumps(line, ensure_ascii=False, default=str) + "\n" for line in scores.mistakes]
-            write_atomically(folder / "errors.jsonl", "".join(lines))
-            if lines:
-                logger.info("%d wrong answers, the most confident first: %s", len(lines), folder / "errors.jsonl")
+            if scores.mistakes is not None:
+                _write_mistakes(folder / "errors.jsonl", scores.mistakes, result["examples"])
     except UserError as error:
         return metrics, UserError(f"{error} The metrics that were printed are complete.")
     return metrics, None
+
+
+def _write_mistakes(path: Path, mistakes: list[dict[str, Any]], examples: int) -> None:
+    write_atomically(path, "".join(json.dumps(m, ensure_ascii=False, default=str) + "\n" for m in mistakes))
+    if mistakes:
+        logger.info("%d of %d answers are wrong, the most confident first: %s", len(mistakes), examples, path)
 
 
 def _write_json(path: Path, content: Any) -> None:

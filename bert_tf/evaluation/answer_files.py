@@ -26,6 +26,7 @@ _LONGEST_CELL, _MOST_ROWS = 32_767, 1_048_576
 """Of an Excel worksheet."""
 
 Write = Callable[[Row, Mapping[str, Any]], None]
+_WriteLine = Callable[[dict[str, Any], dict[str, Any]], None]
 
 
 def answer_format(path: str | None) -> str:
@@ -63,16 +64,19 @@ def open_answers(path: str | None, columns: Sequence[str] = ()) -> Iterator[Writ
     """
     make = _WRITERS[answer_format(path)]
 
-    def write_to(write: Callable[[dict[str, Any], dict[str, Any]], None]) -> Write:
+    def write_to(write: _WriteLine) -> Write:
         return lambda row, answer: write(record_of(row), short_floats(dict(answer)))
 
     if path is None:
         with _jsonl(sys.stdout, columns) as write:
             yield write_to(write)
         return
-    with open_bytes_atomically(path, "--output") as file, _compressed(path, file) as inner:
-        with make(inner, columns) as write:
-            yield write_to(write)
+    with (
+        open_bytes_atomically(path, "--output") as file,
+        _compressed(path, file) as inner,
+        make(inner, columns) as write,
+    ):
+        yield write_to(write)
 
 
 def columns_of(path: str | None, records: Iterable[Row]) -> list[str]:
@@ -95,7 +99,7 @@ def _compressed(path: str, file: BinaryIO) -> Iterator[Any]:
 
 
 @contextmanager
-def _jsonl(file: IO[Any], columns: Sequence[str]) -> Iterator[Callable[[dict[str, Any], dict[str, Any]], None]]:
+def _jsonl(file: IO[Any], columns: Sequence[str]) -> Iterator[_WriteLine]:
     text: Any = file if file is sys.stdout else io.TextIOWrapper(file, "utf-8", newline="\n")
 
     def write(values: dict[str, Any], answer: dict[str, Any]) -> None:
@@ -109,9 +113,7 @@ def _jsonl(file: IO[Any], columns: Sequence[str]) -> Iterator[Callable[[dict[str
 
 
 @contextmanager
-def _delimited(
-    file: IO[Any], own: Sequence[str], delimiter: str
-) -> Iterator[Callable[[dict[str, Any], dict[str, Any]], None]]:
+def _delimited(file: IO[Any], own: Sequence[str], delimiter: str) -> Iterator[_WriteLine]:
     # Excel takes a file without a byte order mark for the system's encoding.
     text = io.TextIOWrapper(file, "utf-8-sig" if delimiter == "," else "utf-8", newline="")
     table = csv.writer(text, lineterminator="\n") if delimiter == "," else None
@@ -134,7 +136,7 @@ def _delimited(
 
 
 @contextmanager
-def _excel(file: IO[Any], own: Sequence[str]) -> Iterator[Callable[[dict[str, Any], dict[str, Any]], None]]:
+def _excel(file: IO[Any], own: Sequence[str]) -> Iterator[_WriteLine]:
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
     from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
@@ -152,7 +154,8 @@ def _excel(file: IO[Any], own: Sequence[str]) -> Iterator[Callable[[dict[str, An
             return value
         if len(value) > _LONGEST_CELL or ILLEGAL_CHARACTERS_RE.search(value):
             notice(
-                "a cell of a worksheet holds 32,767 characters and no control characters: some texts were cut; .csv is not"
+                "a cell of a worksheet holds 32,767 characters and no control characters, so some texts were cut: "
+                "write .csv or .jsonl to keep them whole"
             )
         made = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("", value)[:_LONGEST_CELL])
         made.data_type = "s"  # also what begins with "=": it is a text, no formula

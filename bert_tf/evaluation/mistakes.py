@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bert_tf.data.records import Row
+from bert_tf.evaluation.answer_values import record_of
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def mistake_lines(rows: Sequence[Row], mistakes: Sequence[Mistake | None]) -> li
             "expected": mistake.expected,
             "found": mistake.found,
             "confidence": float(str(np.float32(mistake.confidence))),
-            "record": row.values,
+            "record": record_of(row),
         }
         for mistake, row in wrong
     ]

@@ -14,7 +14,7 @@ from bert_tf.data.sources import open_records
 from bert_tf.data.splits import Splits, open_splits
 from bert_tf.errors import UserError
 from bert_tf.evaluation.inference import answer_labelled
-from bert_tf.evaluation.mistakes import Mistake, mistake_lines
+from bert_tf.evaluation.mistakes import mistake_lines
 from bert_tf.tasks.task import TextTask
 from bert_tf.training.run_directory import RunDirectory
 from bert_tf.training.untrained import UntrainedModel
@@ -28,14 +28,15 @@ class Scores:
         data: what was evaluated on, for people.
         models: model name to metrics.
         files: what official scripts read: file name to JSON.
-        mistakes: the wrong answers, the most confident first; see :func:`bert_tf.evaluation.mistakes.mistake_lines`.
+        mistakes: the wrong answers, the most confident first; see :func:`bert_tf.evaluation.mistakes.mistake_lines`;
+            ``None`` for a task that cannot tell.
         main_metric: the metric that chose the best epoch, and whether more is better.
     """
 
     data: str
     models: dict[str, dict[str, Any]]
     files: dict[str, Any]
-    mistakes: list[dict[str, Any]]
+    mistakes: list[dict[str, Any]] | None
     main_metric: tuple[str, bool]
 
 
@@ -90,15 +91,16 @@ def evaluate_run(
         train = task.check_records(splits.train, task.get_config(), bad)
         models |= task.baselines(LabelledRows(train, task, unknown), LabelledRows(records, task, unknown))
     files = task.evaluation_files(done.targets, done.finished, done.rows)
-    wrong: list[Mistake | None] = [None] * len(done.rows)
+    mistakes = None
     if type(task).mistake is not TextTask.mistake:
         answers = task.answers(done.finished, done.rows)
         wrong = [task.mistake(*each) for each in zip(done.rows, done.targets, answers, strict=True)]
+        mistakes = mistake_lines(done.rows, wrong)
     main = task.best_metric
     if config.training.best_metric not in (None, main[0]):
         main = (str(config.training.best_metric), config.training.best_metric not in task.lower_is_better)
     name = f"{records.name}: {models['model']['examples']} examples"
-    return Scores(name, models, files, mistake_lines(done.rows, wrong), main)
+    return Scores(name, models, files, mistakes, main)
 
 
 def open_evaluation_data(

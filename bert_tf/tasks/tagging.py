@@ -282,10 +282,20 @@ class SequenceTagger(TaggingSchema, TextTask):
         return found
 
     def mistake(self, row: Row, target: Any, answer: Mapping[str, Any]) -> Mistake | None:
+        """Spans as ``[start, end, label, text]``; counted in tokens where the data has tokens, as the metrics do."""
         text = row.values["text"]
-        expected = [(text[span.start : span.end], span.label, span.start) for span in spans_in(row)]
-        found = {(one["text"], one["label"], one["start"]): one["score"] for one in answer["entities"]}
-        return different_items(expected, found)
+        places = joined(row.values["tokens"])[1] if "tokens" in row.values else None
+        expected = [_whole(span, places) for span in spans_in(row)]
+        got = [Span(one["start"], one["end"], one["label"]) for one in answer["entities"]]
+        found = {_whole(span, places): one["score"] for span, one in zip(got, answer["entities"], strict=True)}
+
+        def shown(span: Span) -> tuple[int, int, str, str]:
+            return (*span, text[span.start : span.end])
+
+        return different_items(
+            [shown(span) for span in expected if span],
+            {shown(span): score for span, score in found.items() if span},
+        )
 
     def evaluate_outputs(
         self, targets: Sequence[Any], finished: Mapping[str, np.ndarray], rows: Sequence[Row]
@@ -340,3 +350,11 @@ TASK = SequenceTagger
 def _tagged(targets: tf.Tensor) -> tf.Tensor:
     """Number of the tags in each window ``(batch, seq_len)``; of a window without one, 1: its loss is 0."""
     return tf.maximum(tf.reduce_sum(tf.cast(targets >= 0, tf.float32), 1), 1.0)
+
+
+def _whole(span: Span, places: Sequence[tuple[int, int]] | None) -> Span | None:
+    """The span of the tokens whose first character it holds; ``None`` if there is none. Without tokens, as it is."""
+    if places is None:
+        return span
+    held = [place for place in places if span.start <= place[0] < span.end]
+    return Span(held[0][0], held[-1][1], span.label) if held else None
