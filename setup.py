@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 CORE = [
     "tensorflow~=2.20.0",
@@ -57,6 +58,19 @@ EXTRAS = {
 }
 EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
 
+
+class BuildWithRecipes(build_py):
+    """Puts ``configs/`` into the package as ``bert_tf/configs``; an editable installation reads the folder itself."""
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            target = Path(self.build_lib) / "bert_tf" / "configs"
+            self.mkpath(str(target))
+            for recipe in sorted(Path(__file__).with_name("configs").glob("*.yaml")):
+                self.copy_file(str(recipe), str(target / recipe.name))
+
+
 setup(
     name="bert-tf",
     version="0.1.0",
@@ -68,8 +82,9 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["bert_tf", "bert_tf.*"]),
     package_data={
-        "bert_tf": ["py.typed", "exporting/*.txt", "demo/*", "backbones/presets/*/*", "backbones/presets/*/assets/*/*"]
+        "bert_tf": ["py.typed", "exporting/*.txt", "backbones/presets/*/*", "backbones/presets/*/assets/*/*"]
     },
+    cmdclass={"build_py": BuildWithRecipes},
     install_requires=CORE,
     extras_require=EXTRAS,
     classifiers=[

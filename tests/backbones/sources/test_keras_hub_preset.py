@@ -65,6 +65,10 @@ def test_too_short_for_the_sequences(preset: Path) -> None:
     ("spec", "message"),
     [
         ("bert_base_cn", "neither a KerasHub preset nor a directory. Near names: bert_base_"),
+        ("zh_mni", "nor a directory. Near names: zh_mini"),
+        ("zhmini", "nor a directory. Near names: zh_mini"),
+        ("scrach:mini", "nor a directory. Near names: scratch:mini"),
+        ("scratc:tny", "nor a directory. Near names: scratch:tiny"),
         ("berd", "neither a KerasHub preset nor a directory."),
         ("runs/none/model", "--backbone runs/none/model: there is no such directory"),
         ("s3://bucket/model", "neither a KerasHub preset nor a directory. Give a preset such as"),
@@ -74,6 +78,15 @@ def test_wrong_names(spec: str, message: str, unreachable: None) -> None:
     with pytest.raises(UserError) as caught:
         load_backbone(spec)
     assert message in str(caught.value)
+
+
+def test_a_wrong_path_names_the_directories_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "chinese-bert-wwm").mkdir()
+    with pytest.raises(UserError, match="there is no such directory. Near names: .*chinese-bert-wwm"):
+        load_backbone(str(tmp_path / "chinese-bert-wmm"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="nor a directory. Near names: chinese-bert-wwm"):
+        load_backbone("chinese-bert-wmm")
 
 
 @pytest.fixture
