@@ -42,6 +42,12 @@ def main(argv: Sequence[str]) -> None:
         choices=["error", "skip"],
         help="a label that training did not have [the run's]",
     )
+    parser.add_argument(
+        "--data.on_bad_sequence",
+        dest="on_bad_sequence",
+        choices=["error", "repair", "skip"],
+        help="tagging: a sentence whose tags their scheme does not allow [the run's]",
+    )
     command_line.add_encoding_flag(parser)
     add_head_flags(parser, ColumnFlags, argv)
     arguments = parser.parse_args(argv)
@@ -96,6 +102,7 @@ def _evaluate(
             encoding=arguments.encoding,
             batch_size=arguments.batch_size,
             on_unknown_label=arguments.on_unknown_label,
+            on_bad_sequence=arguments.on_bad_sequence,
             baselines=arguments.baselines,
             predictions=predictions,
         )

@@ -271,15 +271,15 @@ def read_several(row: Row, spellings: Spellings, separator: str) -> Row:
     return row._replace(values={**row.values, "label": list(dict.fromkeys(names))})
 
 
-def given_labels(labels: Sequence[str]) -> list[str]:
-    """``--data.labels`` in the spelling that the labels of the data have.
+def given_labels(labels: Sequence[Any], where: str = "--data.labels") -> list[str]:
+    """Labels that a user names in the spelling that the labels of the data have.
 
     Raises:
         UserError: one is given twice, or as :func:`label_text`.
     """
-    names = [label_text(label, "--data.labels") for label in labels]
+    names = [label_text(label, where) for label in labels]
     if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise UserError(f"--data.labels: duplicate label {twice[0]!r} in {', '.join(map(repr, labels))}.")
+        raise UserError(f"{where}: duplicate label {twice[0]!r} in {', '.join(map(repr, labels))}.")
     return names
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bert_tf.atomic_file import Writable
-from bert_tf.config import DataConfig
+from bert_tf.config import DataConfig, OnBadSequence
 from bert_tf.data.batching import LabelledRows
 from bert_tf.data.records import Records
 from bert_tf.data.sources import open_records
@@ -48,6 +48,7 @@ def evaluate_run(
     encoding: str = "auto",
     batch_size: int | None = None,
     on_unknown_label: str | None = None,
+    on_bad_sequence: OnBadSequence | None = None,
     baselines: bool = False,
     predictions: Writable | None = None,
 ) -> Scores:
@@ -61,6 +62,7 @@ def evaluate_run(
         encoding: of ``data``; the run's says nothing about another file.
         batch_size: largest batch; default the run's.
         on_unknown_label: ``error`` or ``skip``; default the run's.
+        on_bad_sequence: ``error``, ``repair`` or ``skip``; default the run's.
         baselines: also train and score the majority class and TF-IDF + logistic regression, where the task has them.
         predictions: gets one JSON line for each record, with its answer.
 
@@ -81,7 +83,7 @@ def evaluate_run(
         if data
         else _held_out(run, splits)
     )
-    bad = config.data.on_bad_sequence
+    bad = on_bad_sequence or config.data.on_bad_sequence
     records = task.check_records(records, task.get_config(), bad)
     batch_size = batch_size or config.training.evaluation_batch_size
     done = answer_labelled(task, records, batch_size=batch_size, on_unknown_label=unknown, predictions=predictions)

@@ -28,6 +28,7 @@ from bert_tf.backbones.shipped_presets import shipped_preset
 from bert_tf.data.batching import column_arrays
 from bert_tf.data.empty_texts import tell_empty_texts
 from bert_tf.data.given_records import given_rows
+from bert_tf.data.labels import given_labels
 from bert_tf.data.records import Records, Row
 from bert_tf.data.schema import TaskSchema
 from bert_tf.errors import UserError
@@ -64,7 +65,13 @@ class TextTask(TaskSchema, keras_hub.models.Task):
     def create(
         cls, loaded: LoadedBackbone, *, sequence_length: int, dtype: str = "float32", **options: Any
     ) -> TextTask:
-        """Builds the task on a loaded backbone; ``options`` are the constructor's."""
+        """Builds the task on a loaded backbone; ``options`` are the constructor's.
+
+        Raises:
+            UserError: one of ``labels`` is not a line of text, or is given twice.
+        """
+        if "labels" in options:
+            given_labels(options["labels"], "labels")
         preprocessor = TextPreprocessor(
             loaded.tokenizer,
             sequence_length=sequence_length,

@@ -206,6 +206,12 @@ def test_spans_longer_than_a_window_are_counted(caplog: pytest.LogCaptureFixture
     assert "1 of 2 spans of the training data are longer than a window" in caplog.text
 
 
+def test_labels_have_one_line_each_in_python_too() -> None:
+    loaded = load_backbone("scratch:tiny", texts=lambda: ["a b"])
+    with pytest.raises(UserError, match="labels: the label 'a.nb' has a line break in it"):
+        SequenceTagger.create(loaded, sequence_length=8, labels=["a\nb", "c"])
+
+
 def test_overlapping_spans_need_the_span_head() -> None:
     values = {"text": "北京大学", "spans": [[0, 4, "organisation"], [0, 2, "place"]]}
     data = Records("a.jsonl", lambda: iter([SequenceTagger.prepare(Row("a.jsonl", 1, values))]))
