@@ -168,6 +168,7 @@ def zipped(**files: str) -> bytes:
         ("x.csv.zip", zipped(inner="text\na\n")),
         ("x.csv.gz", b"text\na\n"),
     ],
+    ids=["gz", "bz2", "xz", "zip", "zip by name", "plain"],  # the bytes hold the time
 )
 def test_compression_is_told_by_the_bytes(tmp_path: Path, name: str, content: bytes) -> None:
     assert [row.values for row in open_records(str(write(tmp_path / name, content)))] == [{"text": "a"}]
