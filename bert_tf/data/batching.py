@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.data.records import Records, Row
+from bert_tf.data.records import Records, Row, to_utf8
 from bert_tf.errors import UserError
 
 WINDOW_BATCHES = 50
@@ -353,17 +353,17 @@ def column_arrays(rows: Sequence[Row], specs: Mapping[str, tf.TensorSpec]) -> di
 def text_arrays(values: list[Any], spec: tf.TensorSpec) -> np.ndarray:
     """Strings ``(rows,)``, or lists of strings ``(rows, longest)`` filled up with empty ones, as bytes."""
     if spec.shape.rank == 1:
-        return np.array([value.encode("utf-8", "replace") for value in values], dtype=object)
+        return np.array(list(map(to_utf8, values)), dtype=object)
     array = np.full((len(values), max(map(len, values))), b"", dtype=object)
     for number, texts in enumerate(values):
-        array[number, : len(texts)] = [text.encode("utf-8", "replace") for text in texts]
+        array[number, : len(texts)] = list(map(to_utf8, texts))
     return array
 
 
 def _targets(values: list[Any], spec: tf.TypeSpec) -> Any:
     if not isinstance(spec, tf.RaggedTensorSpec):
         if spec.dtype == tf.string:
-            values = [value.encode("utf-8", "replace") for value in values]
+            values = list(map(to_utf8, values))
             return np.array(values, dtype=object)
         return np.array(values, dtype=spec.dtype.as_numpy_dtype)
     inner = spec.shape[spec.ragged_rank + 1 :]

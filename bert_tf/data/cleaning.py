@@ -18,26 +18,33 @@ from bert_tf.data.markup import without_html
 from bert_tf.data.records import Records, Row, text_of
 from bert_tf.errors import UserError
 
+# Classes of characters, which bert_tf/tokenization/text_cleaning.py reads too.
+
 # Arabic, Indic and other scripts whose letters join: there ZWJ and ZWNJ are spelling.
-_JOINING = (
+JOINING = (
     "\u0600-\u061b\u061d-\u109f\u1780-\u1cff\ua800-\uab2f\uabc0-\uabff\ufb50-\ufdff\ufe70-\ufefc\U00010a00-\U00011fff"
 )
-_EMOJI = "\u2600-\u27bf\u2b00-\u2bff\ufe0f\U0001f300-\U0001faff"
-_INVISIBLE = re.compile(
-    # The tag characters of a flag such as Scotland's are kept, by group 1.
-    "(\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f)"
+EMOJI = "\u2600-\u27bf\u2b00-\u2bff\ufe0f\U0001f300-\U0001faff"
+ARROWS = "\u2190-\u21ff"
+# A flag such as Scotland's: a black flag, tag characters, and the one that ends them.
+FLAG, TAGS, END_OF_TAGS = "\U0001f3f4", "\U000e0020-\U000e007e", "\U000e007f"
+INVISIBLE = (
     # Control characters, but not those that are whitespace.
-    "|[\\x00-\\x08\\x0e-\\x1b\\x7f-\\x84\\x86-\\x9f"
+    "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"
     # Soft hyphen, zero-width space, bidi marks, byte order mark and other format characters that nobody sees.
     "\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f"
-    # Halves of surrogate pairs.
-    "\ud800-\udfff]"
-    # ZWNJ and ZWJ where nothing is joined; an emoji sequence joins with ZWJ on both sides.
-    f"|(?<![{_JOINING}])\u200c"
-    f"|(?<![{_JOINING}])(?:(?<![{_EMOJI}])\u200d|\u200d(?![\u2190-\u21ff{_EMOJI}]))"
+    # Halves of surrogate pairs, and the replacement character, which stands for them in UTF-8.
+    "\ud800-\udfff\ufffd"
 )
-_CONTROL_SPACES = re.compile("[\x0b\x0c\x1c-\x1f\x85]")
+CONTROL_SPACES = "\x0b\x0c\x1c-\x1f\x85"
+_INVISIBLE = re.compile(
+    f"({FLAG}[{TAGS}]+{END_OF_TAGS})|[{INVISIBLE}]"
+    # ZWNJ and ZWJ where nothing is joined; an emoji sequence joins with ZWJ on both sides.
+    f"|(?<![{JOINING}])\u200c"
+    f"|(?<![{JOINING}])(?:(?<![{EMOJI}])\u200d|\u200d(?![{ARROWS}{EMOJI}]))"
+)
+_CONTROL_SPACES = re.compile(f"[{CONTROL_SPACES}]")
 
 
 @dataclass
@@ -129,7 +136,7 @@ def _run(text: str, steps: Mapping[str, Step], changed_by: set[str] | None = Non
 
 
 def _without_invisible(text: str) -> str:
-    if text.isprintable():  # which says at the speed of C that there is nothing to look for
+    if text.isprintable() and "\ufffd" not in text:  # which says at the speed of C that there is nothing to look for
         return text
     return _CONTROL_SPACES.sub(" ", _INVISIBLE.sub(r"\1", text))
 
@@ -177,6 +184,12 @@ def clean(
     report.rows_out = int(keep.sum())
     chosen = records if keep.all() else records.select(keep)
     return chosen.map(lambda row: row._replace(values=_clean_values(row, steps, text_columns))), report
+
+
+def with_clean_texts(records: Records, config: TextCleaningConfig, text_columns: Sequence[str]) -> Records:
+    """All the records, their texts cleaned."""
+    steps = _steps(config)
+    return records.map(lambda row: row._replace(values=_clean_values(row, steps, text_columns)))
 
 
 def text_hash(values: Mapping[str, Any], text_columns: Sequence[str], seed: int = 0) -> int:

@@ -14,13 +14,39 @@ _OTHER += " frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html iframe img inp
 _OTHER += " meta meter nav noframes noscript object ol optgroup option output p param picture pre progress rp rt"
 _OTHER += " script section select slot source style summary svg table tbody td template textarea tfoot th thead title"
 _OTHER += " tr track ul video"
-_INLINE_NAMES = frozenset(_INLINE.split())
-_NAMES = _INLINE_NAMES | frozenset(_OTHER.split())
+INLINE_NAMES = frozenset(_INLINE.split())
+OTHER_NAMES = frozenset(_OTHER.split())
 
-_UNSEEN = re.compile(
-    r"<!--.*?-->|<!doctype\b[^>]*>|<\?xml\b[^>]*>|<(script|style)\b[^>]*>.*?</\1\s*>", re.DOTALL | re.I
+# What the patterns are made of means the same to Python's re and to RE2, which reads them where the model cleans.
+SPACES = "\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_WORD = "A-Za-z0-9_"
+
+
+_REST = f"(?:[^>{_WORD}][^>]*)?>"  # of what opens with a word
+
+
+def _any_case(word: str) -> str:
+    return "".join(f"[{letter}{letter.upper()}]" for letter in word)
+
+
+def _tag_pattern(repeat: str) -> str:
+    return f"""</?([a-zA-Z][{_WORD}:-]*)([{SPACES}/](?:"[^"]*"|'[^']*'|[^'"<>]){repeat})?>"""
+
+
+UNSEEN = "|".join(
+    [
+        "<!--.*?-->",
+        f"<!{_any_case('doctype')}{_REST}",
+        rf"<\?{_any_case('xml')}{_REST}",
+        *(f"<{name}{_REST}.*?</{name}[{SPACES}]*>" for name in map(_any_case, ("script", "style"))),
+    ]
 )
-_TAG = re.compile(r"""</?([a-zA-Z][\w:-]*)((?:\s|/)(?:"[^"]*"|'[^']*'|[^'"<>])*+)?>""")
+TAG = _tag_pattern("*")
+_UNSEEN = re.compile(UNSEEN, re.DOTALL)
+_TAG = re.compile(_tag_pattern("*+"))
+# int() refuses numbers of thousands of digits.
+_ZEROS = re.compile("&#0{9,}")
+_TOO_LARGE = re.compile("&#0*[1-9][0-9]{7,};?")
 
 
 def without_html(text: str) -> str:
@@ -32,7 +58,7 @@ def without_html(text: str) -> str:
     """
     while "<" in text or "&" in text:
         before = text
-        text = html.unescape(_TAG.sub(_tag, _UNSEEN.sub(" ", text)))
+        text = _unescape(_TAG.sub(_tag, _UNSEEN.sub(" ", text)))
         if text == before:
             break
     return text
@@ -40,7 +66,11 @@ def without_html(text: str) -> str:
 
 def _tag(match: re.Match[str]) -> str:
     name = match[1].lower()
-    if name in _INLINE_NAMES:
+    if name in INLINE_NAMES:
         return ""
     # Names with a hyphen or colon are a page's own elements, such as <o:p> of Word.
-    return " " if name in _NAMES or ":" in name or "-" in name else match[0]
+    return " " if name in OTHER_NAMES or ":" in name or "-" in name else match[0]
+
+
+def _unescape(text: str) -> str:
+    return html.unescape(_TOO_LARGE.sub("\ufffd", _ZEROS.sub("&#0", text)))

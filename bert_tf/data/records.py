@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import datetime
 import decimal
 from collections.abc import Callable, Iterator
@@ -115,3 +116,17 @@ def is_missing(value: Any) -> bool:
     if isinstance(value, str):
         return not value or value.isspace()
     return value is None or (isinstance(value, float) and value != value)
+
+
+def to_utf8(text: str) -> bytes:
+    """A text as UTF-8, with U+FFFD for each half of a surrogate pair, so that no character behind it moves."""
+    return text.encode("utf-8", _SURROGATES)
+
+
+def _replace_surrogates(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    return "\ufffd" * (error.end - error.start), error.end
+
+
+_SURROGATES = "bert_tf_surrogates"
+codecs.register_error(_SURROGATES, _replace_surrogates)

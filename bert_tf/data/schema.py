@@ -25,7 +25,7 @@ class TaskSchema:
         class_column: the column by which splits are stratified and conflicting labels found; ``None`` without classes.
         score_names: the scores that its evaluation can give, each of which may choose the best epoch.
         has_labels: its answers are of labels, so ``--data.labels`` may give their order.
-        keeps_text: the answers point into the text, so cleaning drops rows but never changes a text.
+        keeps_text: the answers point into the text, so only the model cleans it: a record keeps its text.
         trainable: it is trained on records; else pre-training makes its model.
         without_target: what to say where data lacks a target column.
         works_untrained: a backbone answers without training, so commands take ``--backbone`` instead of ``--run``.

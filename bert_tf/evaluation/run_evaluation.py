@@ -9,6 +9,7 @@ from typing import Any
 from bert_tf.atomic_file import Writable
 from bert_tf.config import DataConfig, OnBadSequence
 from bert_tf.data.batching import LabelledRows
+from bert_tf.data.cleaning import with_clean_texts
 from bert_tf.data.records import Records
 from bert_tf.data.sources import open_records
 from bert_tf.data.splits import Splits, open_splits
@@ -56,8 +57,8 @@ def evaluate_run(
 
     Args:
         run: an opened run directory, or a model that works without training.
-        data: data specs; default the run's test data, else its validation data. Given data is read as it is, without
-            the cleaning of the training data: the score is that of the served model on such texts.
+        data: data specs; default the run's test data, else its validation data. Given data keeps all its
+            rows; the model cleans their texts as it cleaned those of the training data.
         columns: column names of ``data`` where they differ from the run's.
         encoding: of ``data``; the run's says nothing about another file.
         batch_size: largest batch; default the run's.
@@ -91,7 +92,9 @@ def evaluate_run(
     if baselines:
         assert splits is not None
         train = task.check_records(splits.train, task.get_config(), bad)
-        models |= task.baselines(LabelledRows(train, task, unknown), LabelledRows(records, task, unknown))
+        # The model cleans what it reads; these do not.
+        cleaned = with_clean_texts(records, config.data.cleaning, task.text_columns)
+        models |= task.baselines(LabelledRows(train, task, unknown), LabelledRows(cleaned, task, unknown))
     files = task.evaluation_files(done.targets, done.finished, done.rows)
     mistakes = None
     if type(task).mistake is not TextTask.mistake:

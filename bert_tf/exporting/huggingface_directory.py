@@ -63,6 +63,11 @@ class HuggingFaceModel:
     def of_task(cls, task: TextTask) -> HuggingFaceModel:
         """A task with its head, where ``transformers`` has one like it, else its encoder alone."""
         preprocessor: Any = task.preprocessor
+        if steps := _not_done_by(preprocessor):
+            logger.warning(
+                "this model was trained on cleaned texts, and transformers cleans none: %s before it reads a text",
+                " and ".join(steps),
+            )
         if head := huggingface_head(task):
             return cls(task.backbone, preprocessor.tokenizer, *head)
         logger.warning("transformers has no counterpart of this %s: its encoder alone is written", type(task).__name__)
@@ -86,6 +91,18 @@ def export_huggingface_directory(model: HuggingFaceModel, output: str | Path) ->
     with staged_folder(output) as staging, write_errors(f"--output {output}"):
         _write(model, staging)
     return output
+
+
+def _not_done_by(preprocessor: Any) -> list[str]:
+    """What of a model's cleaning the user of the written tokeniser has to do; it drops control characters itself."""
+    if preprocessor.cleaner is None:
+        return []
+    cleaning = preprocessor.cleaner.config
+    steps = ["remove HTML tags and decode entities (html.unescape)"] if cleaning.html else []
+    # Where accents are stripped, composed and decomposed ones give equal tokens.
+    if cleaning.unicode == "NFKC" or (cleaning.unicode == "NFC" and not preprocessor.tokenizer.strip_accents):
+        steps.append(f'normalise it (unicodedata.normalize("{cleaning.unicode}", text))')
+    return steps
 
 
 def _check(backbone: keras_hub.models.Backbone) -> None:

@@ -28,6 +28,8 @@ NASTY_TEXTS = (
     "很" * 2000,
     "😀👩‍👩‍👧‍👦🇨🇳 e\u0301 ﬁ ＡＢＣ １２３",
     "<b>&amp;</b>\r\n\t'\"\\",
+    "&amp;lt;br&amp;gt;&#x1F600;&notit; <!-- x --><p title='>'>H<sub>2</sub>O &#0;&#99999999;",
+    " \u1112\u1161\u11ab\u0085\u00a0 می\u200cخواهم\u200d 🏴\U000e0067\U000e007f ｇｏｏｄ\x0bq\u0323\u0307 ",
     "ﷺ İstanbul ǅ ẞ ß Ω ﬃ",
     "mixed 中文 and English，标点！",
 )

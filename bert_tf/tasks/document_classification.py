@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras import ops
 
 from bert_tf.backbones.loading import LoadedBackbone
+from bert_tf.config import TextCleaningConfig
 from bert_tf.errors import UserError
 from bert_tf.layers.pooling import pool
 from bert_tf.layers.pooling_kinds import Pooling, WindowPooling
@@ -118,13 +119,14 @@ class DocumentClassifier(DocumentClassificationSchema, SingleLabelTask):
         *,
         sequence_length: int,
         dtype: str = "float32",
+        cleaning: TextCleaningConfig | None = None,
         strategy: Strategy = "windows",
         doc_stride: int | None = None,
         max_windows: int = 8,
         head_tokens: int = 128,
         **options: Any,
     ) -> DocumentClassifier:
-        """Builds the task on a loaded backbone; ``options`` are the constructor's.
+        """Builds the task on a loaded backbone; see :meth:`TextTask.create`.
 
         Raises:
             UserError: windows would leave gaps, or head and tail do not fit.
@@ -145,6 +147,7 @@ class DocumentClassifier(DocumentClassificationSchema, SingleLabelTask):
             loaded.tokenizer,
             sequence_length=sequence_length,
             segment_ids="segment_ids" in loaded.backbone.input,
+            cleaning=cleaning,
             strategy=strategy,
             doc_stride=stride,
             max_windows=max_windows,

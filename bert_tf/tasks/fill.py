@@ -124,7 +124,7 @@ class MaskedTokenFiller(FillSchema, TextTask):
     def encode(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
         pieces = tf.strings.split(columns["text"], MASK)
         tokenizer = self.preprocessor.tokenizer
-        tokens = tokenizer.token_ids(pieces.flat_values)
+        tokens = self.preprocessor.tokenize(pieces.flat_values)  # cleaned each alone: no [MASK] comes or goes
         # A mask follows each piece but the last of its row; only these are control tokens, not a [SEP] in the text.
         last = tf.scatter_nd((pieces.row_limits() - 1)[:, None], tf.ones_like(pieces.row_limits()), [tokens.nrows()])
         masks = tf.RaggedTensor.from_row_lengths(

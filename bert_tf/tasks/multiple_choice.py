@@ -131,7 +131,9 @@ class ChoiceScorer(MultipleChoiceSchema, TextTask):
         of = rows.value_rowids()
         seconds = rows.flat_values
         if self.question:
-            seconds = tf.strings.join([tf.gather(columns["question"], of), seconds], separator=" ")
+            # Each cleaned alone: markup does not begin in the one and end in the other.
+            clean = self.preprocessor.clean
+            seconds = tf.strings.join([tf.gather(clean(columns["question"]), of), clean(seconds)], separator=" ")
         return group(self.preprocessor.pack(tf.gather(columns["text"], of), seconds), lengths)
 
     def answer_texts(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:

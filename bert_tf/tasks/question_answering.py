@@ -13,6 +13,7 @@ import tensorflow as tf
 from pydantic import BaseModel
 
 from bert_tf.backbones.loading import LoadedBackbone
+from bert_tf.config import TextCleaningConfig
 from bert_tf.data.answer_spans import NO_ANSWER, NOT_FOUND, find_answer
 from bert_tf.data.records import Records, Row, is_missing
 from bert_tf.errors import UserError
@@ -106,6 +107,7 @@ class QuestionAnswerer(QuestionAnsweringSchema, TextTask):
         *,
         sequence_length: int,
         dtype: str = "float32",
+        cleaning: TextCleaningConfig | None = None,
         doc_stride: int = 128,
         max_query_length: int = 64,
         **options: Any,
@@ -116,6 +118,7 @@ class QuestionAnswerer(QuestionAnsweringSchema, TextTask):
                 loaded.tokenizer,
                 sequence_length=sequence_length,
                 segment_ids="segment_ids" in loaded.backbone.input,
+                cleaning=cleaning,
                 doc_stride=doc_stride,
                 max_query_length=max_query_length,
             )

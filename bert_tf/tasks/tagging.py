@@ -327,6 +327,7 @@ class SequenceTagger(TaggingSchema, TextTask):
             words=self.words if self.label_pieces == "first" else None,
             window=preprocessor.sequence_length - 2,
             overlap=self.overlap,
+            cleaner=preprocessor.cleaner,
         )
 
     def _encode(self, pieces: Pieces) -> dict[str, tf.RaggedTensor]:

@@ -25,6 +25,7 @@ from pydantic import BaseModel
 
 from bert_tf.backbones.loading import LoadedBackbone, load_backbone
 from bert_tf.backbones.shipped_presets import shipped_preset
+from bert_tf.config import TextCleaningConfig
 from bert_tf.data.batching import column_arrays
 from bert_tf.data.empty_texts import tell_empty_texts
 from bert_tf.data.given_records import given_rows
@@ -63,9 +64,22 @@ class TextTask(TaskSchema, keras_hub.models.Task):
 
     @classmethod
     def create(
-        cls, loaded: LoadedBackbone, *, sequence_length: int, dtype: str = "float32", **options: Any
+        cls,
+        loaded: LoadedBackbone,
+        *,
+        sequence_length: int,
+        dtype: str = "float32",
+        cleaning: TextCleaningConfig | None = None,
+        **options: Any,
     ) -> TextTask:
-        """Builds the task on a loaded backbone; ``options`` are the constructor's.
+        """Builds the task on a loaded backbone.
+
+        Args:
+            loaded: the backbone.
+            sequence_length: longest input in tokens.
+            dtype: name of the dtype policy.
+            cleaning: what the model removes from every text that it reads; default nothing.
+            **options: the constructor's.
 
         Raises:
             UserError: one of ``labels`` is not a line of text, or is given twice.
@@ -76,6 +90,7 @@ class TextTask(TaskSchema, keras_hub.models.Task):
             loaded.tokenizer,
             sequence_length=sequence_length,
             segment_ids="segment_ids" in loaded.backbone.input,
+            cleaning=cleaning,
         )
         return cls(backbone=loaded.backbone, preprocessor=preprocessor, dtype=dtype, **options)
 

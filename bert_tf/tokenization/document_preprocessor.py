@@ -63,7 +63,7 @@ class DocumentPreprocessor(TextPreprocessor):
         """
         if text_pairs is not None:
             raise ValueError("A document is one text, not a pair.")
-        tokens = self._tokenize(texts)
+        tokens = self.tokenize(texts)
         if self.strategy == "head_tail":
             return self.pack_tokens(self._head_and_tail(tokens))
         windows, counts = self._windows(tokens)

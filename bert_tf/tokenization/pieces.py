@@ -8,6 +8,7 @@ import keras_hub
 import tensorflow as tf
 
 from bert_tf.tokenization.offsets import tokenize_with_offsets
+from bert_tf.tokenization.text_cleaning import CleanedTexts, TextCleaner
 from bert_tf.tokenization.windows import Windows, cut_windows, slices
 from bert_tf.tokenization.words import WordLimits, begins_word
 
@@ -70,6 +71,7 @@ def cut_pieces(
     words: WordLimits | None,
     window: int,
     overlap: int,
+    cleaner: TextCleaner | None = None,
 ) -> Pieces:
     """Tokenises texts ``(batch,)`` string and cuts them into windows.
 
@@ -79,14 +81,17 @@ def cut_pieces(
         words: units are words that these part; None: units are pieces.
         window: pieces of a window.
         overlap: pieces that two windows share.
+        cleaner: what cleans the texts first; the places are those in the texts given all the same.
 
     Raises:
         UserError: the tokeniser is not BERT's.
     """
-    token_ids, starts, ends = tokenize_with_offsets(tokenizer, texts)
+    cleaned = CleanedTexts.by(cleaner, texts)
+    token_ids, starts, ends = tokenize_with_offsets(tokenizer, cleaned.texts)
     is_unit = tf.ones_like(token_ids, tf.bool)
     if words is not None:
         is_unit = is_unit.with_flat_values(begins_word(tokenizer, token_ids, starts, ends, words))
+    starts, ends = cleaned.in_given(starts, ends)
     flat = is_unit.flat_values
     unit = tf.cumsum(tf.cast(flat, tf.int32)) - 1
     return Pieces(

@@ -84,8 +84,10 @@ class QuestionPreprocessor(TextPreprocessor):
 
     def windows(self, questions: tf.Tensor, contexts: tf.Tensor) -> QuestionWindows:
         """Cuts ``(batch,)`` string questions and contexts into windows; an empty context has one window too."""
-        asked = self._tokenize(questions)[:, : self.max_query_length]
-        tokens, starts, ends = tokenize_with_offsets(self.tokenizer, contexts)
+        asked = self.tokenize(questions)[:, : self.max_query_length]
+        cleaned = self.clean_with_offsets(contexts)
+        tokens, starts, ends = tokenize_with_offsets(self.tokenizer, cleaned.texts)
+        starts, ends = cleaned.in_given(starts, ends)
         asked_lengths, lengths = (tf.cast(rows.row_lengths(), tf.int32) for rows in (asked, tokens))
         room = self.sequence_length - self.special_tokens - asked_lengths
         stride = tf.minimum(room, self.doc_stride)

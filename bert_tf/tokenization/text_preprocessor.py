@@ -11,12 +11,14 @@ import keras_hub
 import tensorflow as tf
 from keras_hub.src.utils.tensor_utils import no_convert_scope
 
+from bert_tf.config import TextCleaningConfig
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
+from bert_tf.tokenization.text_cleaning import CleanedTexts, TextCleaner
 
 
 @keras.saving.register_keras_serializable(package="bert_tf")
 class TextPreprocessor(keras_hub.models.Preprocessor):
-    """Tokenises single texts or pairs, adds the special tokens, truncates and pads.
+    """Cleans and tokenises single texts or pairs, adds the special tokens, truncates and pads.
 
     A single text becomes ``[CLS] text [SEP]``, a pair ``[CLS] text [SEP] text_pair [SEP]``. What is too long loses
     tokens at its end; of a pair, the longer text loses first, as with Hugging Face's ``truncation=True``.
@@ -25,6 +27,7 @@ class TextPreprocessor(keras_hub.models.Preprocessor):
         tokenizer: a KerasHub tokenizer.
         sequence_length: longest output in tokens, special tokens included.
         segment_ids: whether the backbone takes ``segment_ids`` (BERT and ALBERT do, RoBERTa does not).
+        cleaning: what is removed from every text first, a ``TextCleaningConfig`` or its values; default nothing.
 
     Example:
     ```python
@@ -39,21 +42,44 @@ class TextPreprocessor(keras_hub.models.Preprocessor):
         tokenizer: keras_hub.models.Tokenizer,
         sequence_length: int = 256,
         segment_ids: bool = True,
+        cleaning: TextCleaningConfig | Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.tokenizer = tokenizer
         self.sequence_length = sequence_length
         self.segment_ids = segment_ids
+        self.cleaner = TextCleaner.of(cleaning)
         self.built = True
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        return {**config, "sequence_length": self.sequence_length, "segment_ids": self.segment_ids}
+        return {
+            **config,
+            "sequence_length": self.sequence_length,
+            "segment_ids": self.segment_ids,
+            "cleaning": None if self.cleaner is None else self.cleaner.config.model_dump(),
+        }
+
+    def clean(self, texts: tf.Tensor) -> tf.Tensor:
+        """Texts ``(batch,)`` string as the model reads them."""
+        return texts if self.cleaner is None else self.cleaner.clean(texts)
+
+    def clean_with_offsets(self, texts: tf.Tensor) -> CleanedTexts:
+        """As :meth:`clean`, with the places of the characters in the texts given."""
+        return CleanedTexts.by(self.cleaner, texts)
+
+    def tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """Texts ``(batch,)`` string, cleaned, to token ids ``(batch, None)`` int32 without special tokens."""
+        texts = self.clean(texts)
+        if isinstance(self.tokenizer, ExactBertTokenizer):
+            return self.tokenizer.token_ids(texts)
+        with no_convert_scope():  # KerasHub would turn a ragged tensor into a list outside of a graph
+            return tf.cast(self.tokenizer(texts), tf.int32)
 
     def pack(self, texts: tf.Tensor, text_pairs: tf.Tensor | None = None) -> dict[str, tf.RaggedTensor]:
         """Texts ``(batch,)`` string to ragged ``token_ids`` and ``segment_ids``, ``(batch, None)`` int32."""
-        return self.pack_tokens(self._tokenize(texts), None if text_pairs is None else self._tokenize(text_pairs))
+        return self.pack_tokens(self.tokenize(texts), None if text_pairs is None else self.tokenize(text_pairs))
 
     def pack_tokens(self, first: tf.RaggedTensor, second: tf.RaggedTensor | None = None) -> dict[str, tf.RaggedTensor]:
         """As :meth:`pack`, of token ids without special tokens, ``(batch, None)`` int32."""
@@ -143,12 +169,6 @@ class TextPreprocessor(keras_hub.models.Preprocessor):
         if single:
             dense = {name: value[0] for name, value in dense.items()}
         return keras.utils.pack_x_y_sample_weight(dense, y, sample_weight)
-
-    def _tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        if isinstance(self.tokenizer, ExactBertTokenizer):
-            return self.tokenizer.token_ids(texts)
-        with no_convert_scope():  # KerasHub would turn a ragged tensor into a list outside of a graph
-            return tf.cast(self.tokenizer(texts), tf.int32)
 
     def _special(self, *names: str) -> int:
         for name in names:

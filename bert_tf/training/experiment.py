@@ -14,8 +14,9 @@ import keras
 import tensorflow as tf
 
 from bert_tf.backbones.loading import LoadedBackbone, load_backbone
-from bert_tf.config import ExperimentConfig, RunConfig, TrainingConfig, validate
+from bert_tf.config import ExperimentConfig, RunConfig, TextCleaningConfig, TrainingConfig, validate
 from bert_tf.data.batching import LabelledRows, TrainingBatches
+from bert_tf.data.cleaning import clean_text
 from bert_tf.data.records import Records
 from bert_tf.data.splits import Splits, open_splits
 from bert_tf.data.token_batching import TokenBatches
@@ -42,12 +43,14 @@ class TaskData:
     Attributes:
         task_class: of ``bert_tf/tasks``.
         splits: its records.
+        cleaning: what is removed from every text, by the model too.
         options: the arguments of its constructor, by the config and by the training records.
         summary: what is known of the training records, once :meth:`batches` has read them.
     """
 
     task_class: type[TextTask]
     splits: Splits
+    cleaning: TextCleaningConfig
     options: dict[str, Any]
     summary: DataSummary = field(default_factory=DataSummary)
 
@@ -69,14 +72,15 @@ class TaskData:
 
         train, validation, test = splits.train, splits.validation, splits.test
         splits = Splits(check(train), validation and check(validation), test and check(test))
-        return cls(task_class, splits, facts, DataSummary(config.seed))
+        return cls(task_class, splits, config.data.cleaning, facts, DataSummary(config.seed))
 
     def texts(self) -> Iterator[str]:
-        """The training texts, from which a scratch backbone's vocabulary is learned."""
+        """The training texts as the model reads them, from which a scratch backbone's vocabulary is learned."""
         for row in self.splits.train:
             for column in (*self.task_class.text_columns, *self.task_class.list_columns):
                 value = row.values.get(column, [])
-                yield from [value] if isinstance(value, str) else value
+                for text in [value] if isinstance(value, str) else value:
+                    yield clean_text(text, self.cleaning)
 
     def build(self, loaded: LoadedBackbone, config: ExperimentConfig) -> TextTask:
         """Puts the task on a loaded backbone.
@@ -88,6 +92,7 @@ class TaskData:
             loaded,
             sequence_length=config.data.sequence_length,
             dtype=dtype_policy(config.training),
+            cleaning=self.cleaning,
             **self.options,
         )
         unknown = config.data.on_unknown_label

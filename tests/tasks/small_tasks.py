@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bert_tf.backbones.loading import LoadedBackbone
-from bert_tf.config import TrainingConfig, validate
+from bert_tf.config import TextCleaningConfig, TrainingConfig, validate
 from bert_tf.data.batching import LabelledRows, TrainingBatches
 from bert_tf.data.records import Records
 from bert_tf.tasks import find_task
@@ -23,7 +23,9 @@ def prepared(task: str, rows: Iterable[Mapping[str, Any]]) -> Records:
     return made_records(rows).map(find_task(task).prepare)
 
 
-def small_task(name: str, records: Records, *, sequence_length: int = 32, **head: Any) -> TextTask:
+def small_task(
+    name: str, records: Records, *, sequence_length: int = 32, cleaning: TextCleaningConfig | None = None, **head: Any
+) -> TextTask:
     """A task with random weights that knows what it learns from ``records``; no dropout unless asked for."""
     base = small_classifier()
     loaded = LoadedBackbone(base.backbone, base.preprocessor.tokenizer, "small")
@@ -31,7 +33,8 @@ def small_task(name: str, records: Records, *, sequence_length: int = 32, **head
     no_dropout = {"dropout": 0.0} if "dropout" in task_class.Options.model_fields else {}
     options = validate(task_class.Options, {**no_dropout, **head}, flag_prefix="head.")
     facts = task_class.learn_from(records, None, options)
-    return task_class.create(loaded, sequence_length=sequence_length, **(options.model_dump() | facts))
+    given = options.model_dump() | facts
+    return task_class.create(loaded, sequence_length=sequence_length, cleaning=cleaning, **given)
 
 
 def overfit(task: TextTask, records: Records, folder: Path, *, passes: int = 150, learning_rate: float = 5e-3) -> None:
