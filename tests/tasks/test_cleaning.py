@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.config import CleaningConfig, ExperimentConfig
+from bert_tf.config import CleaningConfig, ExperimentConfig, TextCleaningConfig
 from bert_tf.data.splits import open_splits
 from bert_tf.evaluation.inference import answer_records
 from bert_tf.evaluation.run_evaluation import evaluate_run
@@ -169,11 +169,11 @@ def test_a_preset_without_cleaning_cleans_nothing(exported: Path, tmp_path: Path
     """As those of before."""
     preset = tmp_path / "old"
     shutil.copytree(exported / "classification_preset", preset)
-    described = json.loads((preset / "preprocessor.json").read_text())
-    assert described["config"].pop("cleaning") == CLEANING.model_dump(
-        include={"unicode", "control_characters", "html", "whitespace"}
-    )
-    (preset / "preprocessor.json").write_text(json.dumps(described))
+    for name in ("preprocessor.json", "task.json"):
+        described = json.loads((preset / name).read_text())
+        config = described["config"]["preprocessor"]["config"] if name == "task.json" else described["config"]
+        assert config.pop("cleaning") == CLEANING.model_dump(include=set(TextCleaningConfig.model_fields))
+        (preset / name).write_text(json.dumps(described))
     task = find_task("classification").from_preset(str(preset))
     assert task.preprocessor.cleaner is None
     assert task.encode({"text": tf.constant(["<b>a"])})["token_ids"].nrows() == 1
