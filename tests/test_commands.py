@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +18,9 @@ import numpy as np
 import pytest
 
 from bert_tf.errors import UserError
+from bert_tf.training.run_lock import locked
 from tests.conftest import REPOSITORY, Command, free_port
+from tests.test_atomic_file import everything
 
 pytestmark = pytest.mark.usefixtures("no_logging")
 
@@ -192,6 +196,71 @@ def test_data_mistakes_name_file_and_line(tmp_path: Path, toy_data: dict[str, Pa
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     assert not (tmp_path / "run").exists()  # it is said before anything is trained
+
+
+def test_a_user_s_files_survive_every_kind_of_run(tmp_path: Path, toy_data: dict[str, Path], command: Command) -> None:
+    for name in ("model/bert_model.ckpt", "checkpoints/ckpt-0.index", "model.old/x", "environment.json", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("mine")
+    before = everything(tmp_path)
+    refused = command("train", *training_arguments(tmp_path, toy_data))
+    assert refused.returncode == 2
+    assert (
+        "this folder is not empty and holds no run: checkpoints, environment.json, model, model.old" in refused.stderr
+    )
+    assert "Traceback" not in refused.stderr
+    with pytest.raises(UserError, match="is not empty and holds no run"):
+        call("pretrain", "--backbone", "scratch:tiny", "--data", toy_data["train"], "--output", tmp_path)
+    assert everything(tmp_path) == before
+
+
+def test_a_copied_run_is_resumed_where_it_is(
+    trained_run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its name holds the characters of patterns, its list of checkpoints is lost, and its last line is torn."""
+    before = everything(trained_run)
+    copy = shutil.copytree(trained_run, tmp_path / "x[1]*")
+    (copy / "checkpoints" / "checkpoint").unlink()
+    with (copy / "metrics.jsonl").open("a") as file:
+        file.write('{"epoch": 9, "st')
+    with caplog.at_level(logging.INFO, "bert_tf"):
+        call("train", "--config", copy / "config.yaml", "--resume")
+    assert "resuming at epoch 9" in caplog.text
+    assert "the last line is incomplete" in caplog.text
+    assert everything(trained_run) == before
+    assert f"output: {copy}\n" in (copy / "config.yaml").read_text()
+    assert len((copy / "metrics.jsonl").read_text().splitlines()) == 8
+    assert not (copy / "run.lock").exists()
+    with pytest.raises(UserError, match="there is already a run"):
+        call("train", "--config", copy / "config.yaml")
+    with locked(copy), pytest.raises(UserError, match="another process writes this run"):
+        call("train", "--config", copy / "config.yaml", "--resume")
+
+
+def test_what_cannot_be_written_is_one_message(
+    trained_run: Path, tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "data.jsonl"
+    data.write_text('{"text": "lovely", "label": "good"}\n' * 200)
+    for output, reason in ((tmp_path, "Is a directory"), ("/dev/full", "No space left on device")):
+        with pytest.raises(UserError, match=rf"^--output {output}: cannot be written \({reason}\)\.$"):
+            call("predict", "--run", trained_run, "--data", data, "--output", output)
+    with pytest.raises(UserError, match="--output .*data.jsonl: this is also an input"):
+        call("predict", "--run", trained_run, "--data", data, "--output", data)
+    with open("/dev/full", "w") as full:
+        argv = [sys.executable, "-m", "bert_tf.predict", "--run", str(trained_run), "--text", "lovely"]
+        done = subprocess.run(argv, cwd=REPOSITORY, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (2, "error: the output: cannot be written (No space left on device).\n")
+
+    copy = shutil.copytree(trained_run, tmp_path / "run")
+    shutil.rmtree(copy / "evaluation", ignore_errors=True)
+    (copy / "evaluation").touch()  # the tests may run as root, who writes into read-only folders
+    capsys.readouterr()
+    with pytest.raises(UserError, match=r"evaluation/predictions.jsonl: cannot be written \(Not a directory\)"):
+        call("evaluate", "--run", copy, "--data", data)
+    assert "accuracy" in capsys.readouterr().out
+    with pytest.raises(UserError, match="this is also an input"):
+        call("vocab", "--data", data, "--output", data)
 
 
 def training_arguments(output: Path, data: dict[str, Path]) -> list[str]:

@@ -66,6 +66,8 @@ def _train(
     resume: bool,
 ) -> RunDirectory:
     recipe = config.training
+    if config.validation and not any(read_documents(open_corpus(config, config.validation))):
+        raise UserError(f"--validation {' '.join(config.validation)}: there is no text.")
     check_batch_size(strategy, recipe.batch_size, recipe.gradient_accumulation_steps)
 
     started = time.monotonic()
@@ -145,19 +147,20 @@ def _has_held_out_examples(config: PretrainingConfig, folder: str | Path) -> boo
     """Whether there is text to validate on.
 
     Raises:
-        UserError: there is none, as of a small corpus, and the recipe needs it.
+        UserError: there is none in ``--validation``; or of a small corpus, and the recipe needs it.
     """
     held_out = read_description(folder)
     if held_out is not None and held_out.examples:
         return True
-    wanted = config.validation is not None or config.validation_ratio > 0
+    if config.validation is not None:
+        raise UserError(f"--validation {' '.join(config.validation)}: the text is too short for a single example.")
     for name in ("best_metric", "early_stopping_patience"):
         if getattr(config.training, name) is not None:
             raise UserError(
                 f"--training.{name}: no text of {' '.join(config.data)} is held out. Give --validation, or a corpus "
                 "with more documents."
             )
-    if wanted:
+    if config.validation_ratio > 0:
         logger.warning("no text of %s is held out: the last epoch is kept", " ".join(config.data))
     return False
 

@@ -111,10 +111,12 @@ def test_a_moved_run_keeps_its_models(run: RunDirectory, tmp_path: Path) -> None
         (tmp_path / "moved").rename(run.path)
 
 
-def test_a_swap_cut_in_two_is_undone_by_way_of_a_task(run: RunDirectory) -> None:
-    run.model.rename(run.path / "model.old")
-    assert RunDirectory.open(run.path / "tasks" / "names").model.exists()
-    assert run.model.exists()
+def test_between_two_models_a_task_answers_by_the_one_before(run: RunDirectory) -> None:
+    run.model.rename(run.path / ".model.old")
+    try:
+        assert RunDirectory.open(run.path / "tasks" / "names").load_model().labels == ["person", "place"]
+    finally:
+        (run.path / ".model.old").rename(run.model)
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import random
-import resource
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +24,7 @@ from bert_tf.pretraining.experiment import run_pretraining
 from bert_tf.pretraining.pretrainer import BertPretrainer
 from bert_tf.training.run_directory import RunDirectory
 from tests.conftest import REPOSITORY
+from tests.test_atomic_file import largest_file
 
 LETTERS = "abcdefghijklmnopqrst"
 
@@ -115,17 +113,6 @@ def test_other_objectives_train(corpus: Path, tmp_path: Path, changes: dict[str,
     assert np.isfinite(line["loss"])
 
 
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """Writing beyond ``size`` bytes of a file fails, as it does on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_sigkill_full_disk_and_resume_end_with_the_same_weights(corpus: Path, tmp_path: Path) -> None:
     whole, cut = (config(corpus, tmp_path / name, training={"epochs": 2}) for name in ("whole", "cut"))
     file = tmp_path / "cut.yaml"
@@ -155,7 +142,7 @@ def test_a_model_that_cannot_be_written_leaves_the_one_before(pretrained: RunDir
     task = BertPretrainer.from_preset(str(pretrained.model))
     run.save_model(task)
     before = (run.model / "model.weights.h5").read_bytes()
-    with largest_file(500_000), pytest.raises(UserError, match="the model cannot be written .*the one before is kept"):
+    with largest_file(500_000), pytest.raises(UserError, match="model: cannot be written .*The model before is kept"):
         run.save_model(task)
     assert (run.model / "model.weights.h5").read_bytes() == before
 
@@ -178,5 +165,13 @@ def test_mistakes_are_named(corpus: Path, tmp_path: Path) -> None:
         run_pretraining(config(tmp_path / "nothing.txt", tmp_path / "b"))
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "config.yaml").write_text("x")
-    with pytest.raises(UserError, match="--output .*: there is already a run"):
+    with pytest.raises(UserError, match="this folder is not empty and holds no run: config.yaml"):
         run_pretraining(config(corpus, tmp_path / "c"))
+
+
+def test_nothing_to_validate_on_is_said_before_training(corpus: Path, tmp_path: Path) -> None:
+    for number, text in enumerate(("", "\n\n", "   \n")):
+        (tmp_path / f"{number}.txt").write_text(text)
+        with pytest.raises(UserError, match="--validation .*: there is no text"):
+            run_pretraining(config(corpus, tmp_path / "run", validation=str(tmp_path / f"{number}.txt")))
+    assert not (tmp_path / "run").exists()

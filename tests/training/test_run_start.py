@@ -1,167 +1,211 @@
-"""A folder is ours or it is not touched; one process writes it; a run resumes where it lies, on the same data."""
+"""Where a training may begin and which run a resumed one is: decided before TensorFlow is imported."""
 
 from __future__ import annotations
 
 import json
-import multiprocessing
+import logging
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bert_tf.config import ExperimentConfig
+from bert_tf.config import ExperimentConfig, RunConfig
 from bert_tf.errors import UserError
-from bert_tf.training import checkpoint_files
+from bert_tf.multi_task.config import MultiTaskConfig
+from bert_tf.pretraining.config import PretrainingConfig
 from bert_tf.training.run_directory import RunDirectory
-from bert_tf.training.run_lock import LOCK_FILE, locked
 from bert_tf.training.run_start import check_startable, name_resumed_run
+from tests.test_atomic_file import everything
+
+FOREIGN = {
+    "model/bert_model.ckpt": "weights",
+    "model.old/x": "old",
+    "model.new/x": "new",
+    "checkpoints/ckpt-0.index": "theirs",
+    "tasks/a/config.yaml": "x: 1",
+    "environment.json": "{}",
+    "examples.jsonl": "{}",
+    "metrics.jsonl": "not ours",
+    "config.yaml": "name: mine",
+    "run.json": '{"name": "mine"}',
+    "model": "a file",
+    ".hidden": "",
+    "checkpoints/": "",
+}
+
+
+def experiment(output: Path, data: Path | None = None, **changes: Any) -> ExperimentConfig:
+    return ExperimentConfig(
+        backbone="scratch:tiny", output=str(output), data={"train": str(data) if data else "demo:zh_reviews"}, **changes
+    )
+
+
+def several(output: Path) -> MultiTaskConfig:
+    tasks = {name: {"data": {"train": "demo:zh_reviews"}} for name in ("a", "b")}
+    return MultiTaskConfig(backbone="scratch:tiny", output=str(output), tasks=tasks)
+
+
+def pretraining(output: Path) -> PretrainingConfig:
+    return PretrainingConfig(backbone="scratch:tiny", output=str(output), data="demo:zh_reviews")
+
+
+@pytest.mark.parametrize("config_of", [experiment, several, pretraining])
+@pytest.mark.parametrize("name", FOREIGN)
+def test_folders_of_others_are_refused_and_not_touched(tmp_path: Path, name: str, config_of: Any) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.mkdir() if name.endswith("/") else path.write_text(FOREIGN[name])
+    before = everything(tmp_path)
+    first = name.split("/")[0]
+    for resume, message in ((False, f"is not empty and holds no run: {first}"), (True, "there is no run in")):
+        with pytest.raises(UserError, match=message):
+            check_startable(RunDirectory(tmp_path), config_of(tmp_path), resume)
+    RunDirectory(tmp_path).remove()
+    assert everything(tmp_path) == before
+    assert path.exists()
+
+
+def test_new_and_empty_folders_are_free(tmp_path: Path) -> None:
+    check_startable(RunDirectory(tmp_path), experiment(tmp_path), False)
+    check_startable(RunDirectory(tmp_path / "a" / "b"), experiment(tmp_path / "a" / "b"), False)
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="this is a file"):
+        check_startable(RunDirectory(tmp_path / "file"), experiment(tmp_path / "file"), False)
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> Path:
-    path = tmp_path / "train.tsv"
-    path.write_text("text\tlabel\na\tx\nb\ty\n", encoding="utf-8")
-    return path
+def run(tmp_path: Path) -> RunDirectory:
+    """A run that was stopped before its first checkpoint."""
+    return RunDirectory.create(experiment(tmp_path / "runs" / "first"))
 
 
-def config(output: Path, data: Path, **changes: Any) -> ExperimentConfig:
-    return ExperimentConfig(backbone="scratch:tiny", output=str(output), data={"train": str(data)}, **changes)
-
-
-def started(output: Path, data: Path) -> RunDirectory:
-    """A run that stopped before its first checkpoint."""
-    return RunDirectory.create(config(output, data))
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-@pytest.mark.parametrize(
-    "theirs",
-    [
-        "model/bert_model.ckpt.index",
-        "checkpoints/ckpt-0.index",
-        "model.old/weights.h5",
-        "environment.json",
-        "metrics.jsonl",
-        "tasks/ner/config.yaml",
-        "config.yaml",
-        ".hidden",
-    ],
-)
-@pytest.mark.parametrize("resume", [False, True])
-def test_a_users_folder_is_refused_and_not_touched(tmp_path: Path, data: Path, theirs: str, resume: bool) -> None:
-    folder = tmp_path / "mine"
-    (folder / theirs).parent.mkdir(parents=True)
-    (folder / theirs).write_text("mine")
-    before = contents(folder)
-    run = RunDirectory(folder)
-    message = r"--resume: there is no run in" if resume else rf"holds no run: {theirs.split('/')[0]}"
-    with pytest.raises(UserError, match=message):
-        check_startable(run, config(folder, data), resume)
-    run.remove()
-    assert contents(folder) == before
-
-
-def test_only_what_a_run_wrote_is_removed(tmp_path: Path, data: Path) -> None:
-    run = started(tmp_path / "run", data)
-    (run.path / "notes.txt").write_text("mine")
-    run.remove()
-    assert list(contents(run.path)) == ["notes.txt"]
-
-
-def test_a_started_run_is_not_started_again(tmp_path: Path, data: Path) -> None:
-    run = started(tmp_path / "run", data)
+def test_a_run_is_not_begun_twice_nor_inside_another(run: RunDirectory) -> None:
     with pytest.raises(UserError, match="there is already a run"):
-        check_startable(run, config(run.path, data), False)
-    check_startable(run, config(run.path, data), True)
+        check_startable(run, experiment(run.path), False)
+    for name in ("model.new", "model/x", "checkpoints", "tasks/a", "logs"):
+        if name != "model.new":
+            with pytest.raises(UserError, match="this is inside the run"):
+                check_startable(RunDirectory(run.path / name), experiment(run.path / name), False)
+    check_startable(RunDirectory(run.path / "other"), experiment(run.path / "other"), False)
 
 
-def _try(folder: str, queue: Any) -> None:
-    try:
-        with locked(Path(folder)):
-            queue.put("held")
-    except UserError as error:
-        queue.put(str(error))
+def test_removing_a_run_keeps_what_it_did_not_write(run: RunDirectory) -> None:
+    (run.path / "notes.txt").write_text("mine")
+    (run.path / "model.old").mkdir()
+    run.model.mkdir()
+    run.remove()
+    assert sorted(os.listdir(run.path)) == ["model.old", "notes.txt"]
 
 
-def test_a_second_process_is_told_who_writes_the_run(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    answers = context.Queue()
-
-    def attempt() -> str:
-        process = context.Process(target=_try, args=(str(tmp_path / "run"), answers))
-        process.start()
-        answer: str = answers.get(timeout=60)
-        process.join()
-        return answer
-
-    with locked(tmp_path / "run"):
-        assert "another process writes this run (process" in attempt()
-    assert attempt() == "held"
-    assert not (tmp_path / "run" / LOCK_FILE).exists()
+def test_runs_of_earlier_versions_are_runs(run: RunDirectory) -> None:
+    (run.path / "run.json").unlink()
+    run.training_files.unlink()
+    assert run.kind() == "experiment"
+    check_startable(run, experiment(run.path), True)
+    run.environment_file.unlink()
+    assert not run.is_run()
 
 
-def test_a_moved_run_is_resumed_where_it_lies(tmp_path: Path, data: Path) -> None:
-    run = started(tmp_path / "a", data)
-    moved = run.path.rename(tmp_path / "b")
-    argv = name_resumed_run(["--config", str(moved / "config.yaml"), "--resume"])
-    assert argv[-2:] == ["--output", str(moved)]
-    check_startable(RunDirectory(moved), config(moved, data), True)
-    assert name_resumed_run(["--resume", "--output", str(moved)])[-2:] == ["--config", str(moved / "config.yaml")]
+def test_only_a_run_of_the_same_kind_and_config_is_resumed(run: RunDirectory, caplog: pytest.LogCaptureFixture) -> None:
+    check_startable(run, experiment(run.path), True)
+    with pytest.raises(UserError, match="of another kind"):
+        check_startable(run, pretraining(run.path), True)
+    with pytest.raises(UserError, match="--seed was 42, is 7"):
+        check_startable(run, experiment(run.path, seed=7), True)
+    changed = experiment(run.path)
+    changed.data.train = ["demo:zh_news"]
+    with pytest.raises(UserError, match="the data is not what the run began with: .*demo:zh_news"):
+        check_startable(run, changed, True)
+    run.path.rename(run.path.with_name("first_b"))
+    with pytest.raises(UserError, match=r"there is no run in .*runs/first\. There is .*runs/first_b\."):
+        check_startable(run, experiment(run.path), True)
+    with caplog.at_level(logging.INFO, "bert_tf"):
+        check_startable(RunDirectory(run.path.with_name("first_b")), experiment(run.path.with_name("first_b")), True)
+    assert "it goes on in" in caplog.text
 
 
-def test_nothing_to_resume_is_an_error_that_names_the_nearest_run(tmp_path: Path, data: Path) -> None:
-    started(tmp_path / "sentiment", data)
-    with pytest.raises(UserError, match=r"there is no run in .*sentimnet. There is .*sentiment"):
-        check_startable(RunDirectory(tmp_path / "sentimnet"), config(tmp_path / "sentimnet", data), True)
+def test_trained_runs_without_their_checkpoints_are_not_begun_anew(run: RunDirectory) -> None:
+    run.append_metrics({"epoch": 1, "step": 3})
+    with pytest.raises(UserError, match="holds no checkpoint any more"):
+        check_startable(run, experiment(run.path), True)
+    run.checkpoints.mkdir()
+    (run.checkpoints / "ckpt-3.index").touch()  # the file "checkpoint", which names it, is not needed
+    check_startable(run, experiment(run.path), True)
+
+
+def test_a_task_of_several_is_resumed_by_its_run(tmp_path: Path) -> None:
+    whole = RunDirectory.create(several(tmp_path / "m"))
+    part = RunDirectory.create(several(tmp_path / "m").experiment("a"))
+    with pytest.raises(UserError, match=f"is a task of the run {whole.path}: give --config"):
+        check_startable(part, several(tmp_path / "m").experiment("a"), True)
+
+
+def test_the_folder_of_the_config_decides_what_is_resumed(run: RunDirectory, tmp_path: Path) -> None:
+    for move in (shutil.copytree, shutil.move):
+        target = run.path.with_name(move.__name__)
+        move(run.path, target)
+        config = str(target / "config.yaml")
+        assert name_resumed_run(["--config", config, "--resume"])[-2:] == ["--output", str(target)]
+    with_output = ["--config", config, "--resume", "--output", "runs/other"]
+    assert name_resumed_run(with_output) == with_output
+    assert name_resumed_run(["--config", config]) == ["--config", config]
+    assert name_resumed_run(["--resume", f"--output={target}"])[-2:] == ["--config", config]
+    mine = tmp_path / "config.yaml"
+    shutil.copy(config, mine)
+    assert name_resumed_run(["--config", str(mine), "--resume"]) == ["--config", str(mine), "--resume"]
     with pytest.raises(UserError, match="--resume: say which run"):
         name_resumed_run(["--resume"])
 
 
-def test_a_trained_run_without_checkpoints_is_not_started_anew(tmp_path: Path, data: Path) -> None:
-    run = started(tmp_path / "run", data)
-    run.append_metrics({"epoch": 1, "step": 3})
-    with pytest.raises(UserError, match="holds no checkpoint any more"):
-        check_startable(run, config(run.path, data), True)
+@pytest.mark.parametrize("change", ["content", "missing", "new", "order"])
+def test_data_that_changed_before_a_resume_is_noticed(tmp_path: Path, change: str) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("a", "b"):
+        (data / f"{name}.tsv").write_text(f"text\tlabel\n{name}\t1\n")
+    run = RunDirectory.create(experiment(tmp_path / "run", data / "*.tsv"))
+    check_startable(run, experiment(run.path, data / "*.tsv"), True)
+    data.rename(tmp_path / "moved")
+    check_startable(run, experiment(run.path, tmp_path / "moved" / "*.tsv"), True)
+    (tmp_path / "moved").rename(data)
+    times = (data / "b.tsv").stat()
+    match change:
+        case "content":  # of equal size and age
+            (data / "b.tsv").write_text("text\tlabel\nb\t2\n")
+            os.utime(data / "b.tsv", ns=(times.st_atime_ns, times.st_mtime_ns))
+            message = "b.tsv has changed"
+        case "missing":
+            (data / "b.tsv").unlink()
+            message = "b.tsv is missing"
+        case "new":
+            (data / "c.tsv").touch()
+            message = "c.tsv is new"
+        case _:
+            (data / "b.tsv").rename(data / "0.tsv")
+            message = "b.tsv is missing; .*0.tsv is new"
+    with pytest.raises(UserError, match=f"the data is not what the run began with: .*{message}"):
+        check_startable(run, experiment(run.path, data / "*.tsv"), True)
 
 
-def test_another_config_or_changed_data_is_not_resumed(tmp_path: Path, data: Path) -> None:
-    run = started(tmp_path / "run", data)
-    with pytest.raises(UserError, match="--seed was 42, is 7"):
-        check_startable(run, config(run.path, data, seed=7), True)
-    data.write_text(data.read_text() + "c\tx\n", encoding="utf-8")
-    with pytest.raises(UserError, match=r"the data is not what the run began with: .*train.tsv has changed"):
-        check_startable(run, config(run.path, data), True)
+def test_the_checks_need_no_tensorflow() -> None:
+    code = "import sys, bert_tf.train, bert_tf.pretrain; sys.exit(bool({'tensorflow', 'keras'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def test_data_that_moved_is_the_same(tmp_path: Path, data: Path) -> None:
-    run = started(tmp_path / "run", data)
-    check_startable(run, config(run.path, data.rename(tmp_path / "other.tsv")), True)
+def test_every_config_has_a_kind() -> None:
+    kinds = {config.kind for config in RunConfig.__subclasses__()}
+    assert kinds == {"experiment", "multi_task", "pretraining"}
 
 
-def test_a_torn_last_line_of_the_metrics_is_dropped(tmp_path: Path, data: Path) -> None:
-    run = started(tmp_path / "run", data)
-    run.append_metrics({"epoch": 1, "step": 3})
-    with run.metrics_file.open("a") as file:
-        file.write('{"epoch": 2, "st')
-    assert run.metrics() == [{"epoch": 1, "step": 3}]
-    run.forget_after(3)
-    assert [json.loads(line) for line in run.metrics_file.read_text().splitlines()] == [{"epoch": 1, "step": 3}]
-    run.metrics_file.write_text('{"epo\n{"epoch": 1, "step": 3}\n')
-    with pytest.raises(UserError, match=r"metrics.jsonl line 1: this is not a line"):
-        run.metrics()
+def test_the_marker_is_written_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: RunConfig) -> str:
+        raise KeyboardInterrupt
 
-
-@pytest.mark.parametrize("name", ["lr[3e-5]", "a*b", "x?", "x[1]"])
-def test_brackets_and_stars_in_a_name_are_no_pattern(tmp_path: Path, name: str) -> None:
-    for folder in (tmp_path / name, tmp_path / "x1", tmp_path / "ab"):
-        folder.mkdir()
-        for step in (1, 2, 3):
-            for ending in ("index", "data-00000-of-00001"):
-                (folder / f"ckpt-{step}.{ending}").write_text("")
-    checkpoint_files.keep_newest(tmp_path / name, 3, 2)
-    assert checkpoint_files.saved_steps(tmp_path / name) == [2, 3]
-    assert checkpoint_files.saved_steps(tmp_path / "x1") == [1, 2, 3]
-    assert checkpoint_files.saved_steps(tmp_path / "ab") == [1, 2, 3]
+    monkeypatch.setattr(RunConfig, "to_yaml", fail)
+    with pytest.raises(KeyboardInterrupt):
+        RunDirectory.create(experiment(tmp_path))
+    assert json.loads((tmp_path / "run.json").read_text()) == {"program": "bert_tf", "kind": "experiment", "format": 1}
