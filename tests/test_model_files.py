@@ -80,7 +80,7 @@ def test_models_without_checksums_are_checked_by_names_and_shapes(run: RunDirect
     assert not check_files(run.model)
     RunDirectory.open(run.path).load_model()
     config = json.loads((run.model / "task.json").read_text())
-    config["config"]["labels"] = ["bad", "good", "odd"]
+    config["config"] |= {"labels": ["bad", "good", "odd"], "positive_label": None}
     whole = (run.model / "task.json").read_text()
     (run.model / "task.json").write_text(json.dumps(config))
     with pytest.raises(UserError, match="the model cannot be read"):

@@ -14,6 +14,7 @@ import numpy as np
 from bert_tf.backbones import bert_encoder, sources  # noqa: F401  (registers BertEncoder for loading)
 from bert_tf.config import ScratchConfig
 from bert_tf.errors import UserError
+from bert_tf.model_files import check_files
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ def load_backbone(
                 )
             return loaded
     if Path(spec).is_dir():
+        check_files(spec)  # a model of ours that is incomplete
         raise UserError(f"--backbone {spec}: {_why_not(Path(spec))}")
     from bert_tf.backbones.near_names import near_names  # of the sources, which import this file
 

@@ -96,7 +96,9 @@ def test_answers_of_every_shape_are_whole_texts(
 def test_a_question_without_answers_gets_the_right_hint(tmp_path: Path, missing: dict[str, Any]) -> None:
     path = write(tmp_path / "x.jsonl", json.dumps({"question": "Who?", "context": CONTEXT, **missing}))
     with pytest.raises(UserError, match=r'says so with "answers": \[\] or "is_impossible": true; data without answers'):
-        open_splits(DataConfig(train=[str(path)]), QuestionAnsweringSchema, seed=1)
+        open_splits(
+            DataConfig(train=[str(path)]), QuestionAnsweringSchema, options=QuestionAnsweringSchema.Options(), seed=1
+        )
 
 
 @pytest.mark.parametrize(
