@@ -1,1 +1,0 @@
-"""One file per optimiser: ``Options``, whose fields are constructor arguments, and ``optimizer()``, a Keras class."""
