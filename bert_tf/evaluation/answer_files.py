@@ -10,6 +10,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,8 @@ def answer_format(path: str | None) -> str:
     """
     if path is None or path.startswith("/dev/"):
         return ".jsonl"
+    if os.path.isdir(path):
+        raise UserError(f"--output {path}: cannot be written (Is a directory).")
     ending = next((ending for ending in _WRITERS if path.lower().removesuffix(".gz").endswith(ending)), None)
     if ending is None or (ending == ".xlsx" and path.lower().endswith(".gz")):
         raise UserError(
@@ -107,8 +110,8 @@ def _jsonl(file: IO[Any], columns: Sequence[str]) -> Iterator[_WriteLine]:
         text.write(json.dumps({**values, name: answer}, ensure_ascii=False, default=str) + "\n")
 
     yield write
-    text.flush()
-    if text is not file:
+    if text is not file:  # the command itself flushes the standard output, and says why it cannot
+        text.flush()
         text.detach()
 
 
