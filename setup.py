@@ -9,6 +9,7 @@ CORE = [
     "tensorflow~=2.20.0",
     "tensorflow-text~=2.20.0",
     "tensorflow-datasets>=4.9.10,<5",
+    "tensorflow-metadata<1.18",  # below tensorflow-datasets; later ones refuse protobuf 5, which Colab has
     "importlib_resources",  # etils, below tensorflow-datasets, needs it and does not declare it
     "keras>=3.15,<3.16",
     "keras-nlp==0.32.0",  # a shim that installs keras-hub of the same version

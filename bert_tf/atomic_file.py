@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import shutil
 import stat
 import sys
@@ -17,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TextIO
 
-from bert_tf.errors import UserError
+from bert_tf.errors import UserError, first_line
 
 
 @contextmanager
@@ -36,8 +37,7 @@ def write_errors(target: object, advice: str = "") -> Iterator[None]:
     except Exception as error:
         if not _is_of_writing(error):
             raise
-        reason = getattr(error, "strerror", None) or next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise UserError(f"{target}: cannot be written ({reason}).{advice and f' {advice}'}") from None
+        raise UserError(f"{target}: cannot be written ({_reason(error)}).{advice and f' {advice}'}") from None
 
 
 @contextmanager
@@ -225,6 +225,12 @@ class _Raw(io.FileIO):
     def write(self, data: Any) -> int:
         with write_errors(self._target):
             return super().write(data) or 0
+
+
+def _reason(error: Exception) -> str:
+    """Such as "No space left on device"; HDF5 has it in the middle of its message."""
+    number = re.search(r"errno = (\d+)", str(error))
+    return os.strerror(int(number[1])) if number else getattr(error, "strerror", None) or first_line(error)
 
 
 def _is_of_writing(error: Exception) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, BinaryIO, cast
 
-from bert_tf.errors import UserError
+from bert_tf.errors import UserError, first_line
 
 ZIP = b"PK\x03\x04"
 """What a zip archive, and an Excel workbook, begins with."""
@@ -68,7 +68,7 @@ class _RemoteFile(io.RawIOBase):
         try:
             return function(*arguments)
         except self._error as error:
-            raise OSError(_first_line(error)) from None
+            raise OSError(first_line(error)) from None
 
 
 def is_remote(path: str) -> bool:
@@ -88,7 +88,7 @@ def expand(spec: str) -> list[str]:
         try:
             paths = sorted(tf.io.gfile.glob(spec))
         except (tf.errors.OpError, OSError) as error:
-            raise UserError(f"{spec}: cannot be listed ({_first_line(error)}).") from None
+            raise UserError(f"{spec}: cannot be listed ({first_line(error)}).") from None
     elif os.path.isdir(spec):
         raise UserError(f"{spec}: this is a directory; name its files, such as {spec.rstrip('/')}/*.tsv.")
     elif os.path.exists(spec):
@@ -158,7 +158,3 @@ def _unzipped(path: str, raw: io.BufferedReader) -> BinaryIO:
         return cast(BinaryIO, io.BufferedReader(cast(Any, archive.open(names[0]))))
     except (RuntimeError, NotImplementedError) as error:  # a password, or a compression that Python does not know
         raise UserError(f"{path}: cannot be unpacked ({error}).") from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

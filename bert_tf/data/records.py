@@ -20,7 +20,7 @@ class Row(NamedTuple):
         file: file or data set it came from.
         line: line in the file (of its start), or row of the data set, from 1.
         values: column name to value.
-        place: where it stands in the file, if a line says too little.
+        place: where it is in the file, in place of "line N"; empty if the file holds this record only.
         given: the record as its source has it, where it is kept to be written again; see ``keep_given`` of
             ``open_records``.
     """
@@ -28,12 +28,13 @@ class Row(NamedTuple):
     file: str
     line: int
     values: dict[str, Any]
-    place: str = ""
+    place: str | None = None
     given: dict[str, Any] | None = None
 
     def where(self) -> str:
         """Such as ``train.tsv line 17``."""
-        return f"{self.file} {self.place or f'line {self.line}'}"
+        place = f"line {self.line}" if self.place is None else self.place
+        return f"{self.file} {place}".rstrip()
 
 
 class Records:
@@ -123,9 +124,9 @@ def to_utf8(text: str) -> bytes:
     return text.encode("utf-8", _SURROGATES)
 
 
-def _replace_surrogates(error: UnicodeError) -> tuple[str, int]:
+def _replace_surrogates(error: UnicodeError) -> tuple[bytes, int]:
     assert isinstance(error, UnicodeEncodeError)
-    return "\ufffd" * (error.end - error.start), error.end
+    return "\ufffd".encode() * (error.end - error.start), error.end  # bytes: Python's encoder takes no such text
 
 
 _SURROGATES = "bert_tf_surrogates"

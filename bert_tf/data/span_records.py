@@ -79,7 +79,7 @@ def tagged(places: Sequence[tuple[int, int]], tags: Sequence[str]) -> list[dict[
 
 def token_place(row: Row, index: int) -> str:
     """File and line of a token, or of its tag."""
-    in_lines = row.place.startswith("lines ")  # of a CoNLL file
+    in_lines = (row.place or "").startswith("lines ")  # of a CoNLL file
     return f"{row.file} line {row.line + index}" if in_lines else f"{row.where()}: tag {index + 1}"
 
 

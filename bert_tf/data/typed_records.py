@@ -35,7 +35,7 @@ def typed_rows(given: Mapping[str, Sequence[Any]], needed: Sequence[str]) -> lis
             f"--{needed[0]}",
             number + 1,
             {name: given[name][number if counts[name] > 1 else 0] for name in needed},
-            f"(number {number + 1})" if records > 1 else "(the only one)",
+            f"(number {number + 1})" if records > 1 else "",
         )
         for number in range(records)
     ]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from bert_tf.errors import UserError
+from bert_tf.errors import UserError, first_line
 from bert_tf.pretraining.examples import Example
 
 _DESCRIPTION = "description.json"
@@ -62,7 +62,7 @@ def write_examples(
         description = Description(made_from, count, tokens)
         write_description(str(folder), description)
     except (OSError, tf.errors.OpError) as error:
-        raise UserError(f"{folder}: the examples cannot be written ({str(error).splitlines()[0]}).") from None
+        raise UserError(f"{folder}: the examples cannot be written ({first_line(error)}).") from None
     return description
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
+from bert_tf.errors import first_line
 from bert_tf.server.limits import Limits
-from bert_tf.server.request_error import RequestError, exhausted, first_line, invalid
+from bert_tf.server.request_error import RequestError, exhausted, invalid
 from bert_tf.server.servable import Servable
 from bert_tf.server.tensor_protos import array_of
 from bert_tf.server.work_queue import Steps

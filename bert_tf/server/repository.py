@@ -12,9 +12,9 @@ from pathlib import Path
 import grpc
 from tensorflow_serving.apis import get_model_status_pb2
 
-from bert_tf.errors import UserError
+from bert_tf.errors import UserError, first_line
 from bert_tf.server.model_config import ServedModel
-from bert_tf.server.request_error import RequestError, first_line, invalid
+from bert_tf.server.request_error import RequestError, invalid
 from bert_tf.server.servable import Servable
 from bert_tf.server.versions import find_versions, fingerprint
 

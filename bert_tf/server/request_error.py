@@ -42,8 +42,3 @@ def invalid(message: str) -> RequestError:
 def exhausted(message: str) -> RequestError:
     """The server does not take more at the moment, or never takes so much."""
     return RequestError(grpc.StatusCode.RESOURCE_EXHAUSTED, message)
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an exception's message, or its type where it has none."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

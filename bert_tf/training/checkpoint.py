@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from bert_tf.atomic_file import write_errors
-from bert_tf.errors import UserError
+from bert_tf.errors import UserError, first_line
 from bert_tf.plain_path import plain_path
 from bert_tf.training import checkpoint_files
 
@@ -115,7 +115,7 @@ class Checkpoints:
                     self._checkpoint.read(prefix).assert_existing_objects_matched()
                 except (AssertionError, ValueError, tf.errors.OpError) as error:
                     raise UserError(
-                        f"{self._path(step)} does not fit this model ({str(error).splitlines()[0]}): "
+                        f"{self._path(step)} does not fit this model ({first_line(error)}): "
                         "resume with the config that the run began with."
                     ) from None
             return True
@@ -137,5 +137,5 @@ def _damage(prefix: str) -> str | None:
             reader.get_tensor(name)
     # A file that was cut off raises IndexError.
     except (tf.errors.OpError, LookupError, OSError, RuntimeError, ValueError) as error:
-        return str(error).splitlines()[0]
+        return first_line(error)
     return None

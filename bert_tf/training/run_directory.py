@@ -16,7 +16,7 @@ import yaml
 
 from bert_tf.atomic_file import write_atomically, write_errors
 from bert_tf.config import ExperimentConfig, RunConfig, load, read_yaml
-from bert_tf.errors import UserError
+from bert_tf.errors import UserError, first_line
 from bert_tf.model_files import check_files
 from bert_tf.pretraining.config import PretrainingConfig
 from bert_tf.training import training_files
@@ -189,7 +189,7 @@ class RunDirectory:
         try:
             return task_class.from_preset(str(self.model), dtype="float32", **shared)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{self.model}: the model cannot be read ({str(error).splitlines()[0]}).") from None
+            raise UserError(f"{self.model}: the model cannot be read ({first_line(error)}).") from None
 
     def save_model(self, task: TextTask) -> None:
         """Replaces ``model/``; at every moment either the old or the new one is whole.

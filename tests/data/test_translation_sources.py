@@ -62,7 +62,7 @@ def test_parallel_needs_two_files(spec: str) -> None:
 
 def test_parallel_lines_that_are_not_utf8(tmp_path: Path) -> None:
     write(tmp_path / "a", "x\ny\n")
-    write(tmp_path / "b", b"x\n\xe9\n")
+    write(tmp_path / "b", "很好\n".encode() + b"\xe9\n")
     with pytest.raises(UserError, match="b line 2: the byte 0xe9 is not UTF-8"):
         list(open_records(f"parallel:{tmp_path}/a,{tmp_path}/b"))
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from importlib.metadata import distributions
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -75,6 +77,21 @@ def test_the_lock_has_colabs_protobuf_and_tensorflow() -> None:
         assert ours[name] == there[name]
     assert ours["protobuf"].major == there["protobuf"].major == 5
     assert ours["grpcio-health-checking"] < Version("1.72")
+
+
+def test_no_generated_code_is_later_than_protobuf() -> None:
+    """Generated modules refuse to be imported beside an older protobuf, as those of tensorflow-metadata 1.21 do."""
+    installed = locked()["protobuf"]
+    made_by = re.compile(r"ValidateProtobufRuntimeVersion\(\s*[\w.]+,\s*(\d+),\s*(\d+),\s*(\d+)")
+    later = {
+        each.parts[0]
+        for package in distributions()
+        for each in package.files or []
+        if each.name.endswith("_pb2.py")
+        and (made := made_by.search(each.read_text()))
+        and Version(".".join(made.groups())) > installed
+    }
+    assert later <= {"sentencepiece"}  # only Gemma converters of keras-hub import that module
 
 
 def test_the_lock_names_no_host() -> None:

@@ -164,7 +164,7 @@ def test_a_saved_filler_loads_again(filler: MaskedTokenFiller, tmp_path: Path) -
 
 def test_mistakes_are_named(pretrained: RunDirectory, filler: MaskedTokenFiller) -> None:
     run = str(pretrained.path)
-    with pytest.raises(UserError, match=r"--text line 1: the text has no \[MASK\] to fill: 'red'"):
+    with pytest.raises(UserError, match=r"--text: the text has no \[MASK\] to fill: 'red'"):
         predict(["--run", run, "--text", "red"])
     with pytest.raises(UserError, match="--top_k: must be at least 1, not 0"):
         predict(["--run", run, "--text", "[MASK]", "--top_k", "0"])

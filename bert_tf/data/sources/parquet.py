@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bert_tf.data.files import open_binary
 from bert_tf.data.records import Row
-from bert_tf.errors import UserError
+from bert_tf.errors import UserError, first_line
 
 if TYPE_CHECKING:
     from bert_tf.data.sources import ReadOptions
@@ -32,4 +32,4 @@ def read(path: str, options: ReadOptions) -> Iterator[Row]:
                     number += 1
                     yield Row(path, number, values)
         except (pyarrow.ArrowException, UnicodeDecodeError) as error:
-            raise UserError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]}).") from None
+            raise UserError(f"{path}: not a readable Parquet file ({first_line(error)}).") from None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bert_tf.data.records import Row
-from bert_tf.errors import UserError
+from bert_tf.errors import UserError, first_line
 
 if TYPE_CHECKING:
     from bert_tf.data.sources import ReadOptions
@@ -54,7 +54,7 @@ def _builder(name: str, spec: str) -> Any:
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except Exception as error:  # a wrong name in many ways: not found, not parsed, no such config, no such host
-        raise UserError(f"{spec}: there is no such data set in {place} or TFDS ({_first_line(error)}).") from None
+        raise UserError(f"{spec}: there is no such data set in {place} or TFDS ({first_line(error)}).") from None
     if builder.info.splits:
         return builder
     logger.warning("%s is not in %s: preparing it, which needs the network and can take minutes", spec, place)
@@ -63,7 +63,7 @@ def _builder(name: str, spec: str) -> Any:
             builder.download_and_prepare()
     except Exception as error:  # whatever the download meets: DNS, HTTP, checksums, manual downloads, disk
         raise UserError(
-            f"{spec}: the data set is not in {place} and preparing it failed ({_first_line(error)}). On a machine with "
+            f"{spec}: the data set is not in {place} and preparing it failed ({first_line(error)}). On a machine with "
             f'network run: TFDS_DATA_DIR=data python -c "import tensorflow_datasets as d; d.load({name!r})", copy the '
             "folder data here and set TFDS_DATA_DIR to it; or give the data as a file."
         ) from None
@@ -82,7 +82,3 @@ def _plain(feature: Any, value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return [_plain(getattr(feature, "feature", None), part) for part in value]
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
