@@ -124,22 +124,29 @@ class TrainingConfig(Section):
     """The recipe. The defaults are those of Devlin et al. 2018, appendix A.3, with a clipped gradient."""
 
     epochs: int = Field(3, ge=1, description="passes over the training data")
+    max_steps: int | None = Field(
+        None, ge=1, description="stop after this many weight updates (none: after the epochs)"
+    )
     batch_size: int = Field(32, ge=1, description="examples per weight update, over all devices")
     gradient_accumulation_steps: int = Field(
         1, ge=1, description="compute each batch in this many pieces (less memory, equal result)"
     )
     learning_rate: float = Field(5e-5, gt=0, description="peak learning rate")
-    schedule: Literal["linear", "cosine", "constant"] = Field("linear", description="decay after the warm-up")
+    optimizer: str = Field("adamw", description="a file of bert_tf/optimization/optimizers")
+    schedule: str = Field("linear", description="decay after the warm-up: a file of bert_tf/optimization/schedules")
     warmup_ratio: float = Field(0.1, ge=0, lt=1, description="share of all steps in which the rate climbs from 0")
-    weight_decay: float = Field(0.01, ge=0, description="decoupled decay (AdamW), none on bias and LayerNorm")
+    weight_decay: float = Field(0.01, ge=0, description="decoupled weight decay, none on bias and LayerNorm")
     gradient_clip_norm: float | None = Field(1.0, gt=0, description="largest global gradient norm (none: no limit)")
     mixed_precision: Literal["none", "bfloat16", "float16"] = Field("none", description="compute in 16 bits")
     xla: bool = Field(False, description="compile the train step with XLA")
     steps_per_call: int = Field(1, ge=1, description="weight updates per call of the compiled function")
+    evaluate_every: int | None = Field(
+        None, ge=1, description="weight updates between two evaluations (none: after each epoch)"
+    )
     evaluation_batch_size: int = Field(64, ge=1, description="examples per batch in evaluation and prediction")
     best_metric: str | None = Field(None, description="metric that chooses the best epoch (default: the task's)")
     early_stopping_patience: int | None = Field(
-        None, ge=1, description="stop after this many epochs without a better value (none: never)"
+        None, ge=1, description="stop after this many evaluations without a better value (none: never)"
     )
     checkpoint_every: int = Field(200, ge=1, description="weight updates between two resumable checkpoints")
     checkpoints_to_keep: int = Field(2, ge=1, description="resumable checkpoints kept on disk")
@@ -173,6 +180,12 @@ class RunConfig(Section):
     seed: int = Field(42, ge=0, lt=2**31, description="seed of weights, order, dropout, splits and masks")
     distribution: Literal["auto", "one_device", "mirrored", "multi_worker"] = Field(
         "auto", description="auto: every GPU of this machine, or the one device there is"
+    )
+
+    optimizer: dict[str, Any] = Field(default_factory=dict, description="options of the optimiser")
+    schedule: dict[str, Any] = Field(default_factory=dict, description="options of the schedule")
+    hooks: dict[str, Any] = Field(
+        default_factory=dict, description="hooks of the training with their options: --hooks.ema.decay 0.999"
     )
 
     def to_yaml(self) -> str:

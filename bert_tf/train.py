@@ -1,11 +1,14 @@
-"""``python -m bert_tf.train``: fine-tunes a backbone on a task."""
+"""``python -m bert_tf.train``: fine-tunes a backbone on a task. In Python: ``bert_tf.train(config)``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+import types
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from bert_tf import command_line
-from bert_tf.config import ExperimentConfig, read_yaml
+from bert_tf.config import ExperimentConfig, read_yaml, validate
 from bert_tf.data.early_check import check_training_data
 from bert_tf.errors import UserError
 from bert_tf.head_flags import check_head, with_head
@@ -14,6 +17,9 @@ from bert_tf.multi_task.mistakes import mistakes_of
 from bert_tf.tasks import find_schema
 from bert_tf.training.config_checks import check_experiment
 from bert_tf.training.run_start import add_run_flags, name_resumed_run
+
+if TYPE_CHECKING:
+    from bert_tf.runs.loaded_run import LoadedRun
 
 EXAMPLES = """\
   python -m bert_tf.train --task classification --backbone bert_base_zh --data.train train.tsv \\
@@ -65,6 +71,33 @@ def main(argv: Sequence[str]) -> None:
 
         run_experiment(experiment, resume=arguments.resume)
 
+
+class _Train(types.ModuleType):
+    """This module, which Python code may call: ``bert_tf.train(config)``."""
+
+    def __call__(self, config: ExperimentConfig | Mapping[str, Any], *, resume: bool = False) -> LoadedRun:
+        """Trains an experiment.
+
+        Args:
+            config: the experiment, or its values as in a YAML config.
+            resume: continue the run that is in ``config.output``.
+
+        Returns:
+            The run.
+
+        Raises:
+            UserError: anything in the config, the data or the backbone that the user can put right.
+        """
+        if not isinstance(config, ExperimentConfig):
+            config = validate(ExperimentConfig, config)
+
+        from bert_tf.runs.loaded_run import load
+        from bert_tf.training.experiment import run_experiment
+
+        return load(run_experiment(config, resume=resume).path)
+
+
+sys.modules[__name__].__class__ = _Train
 
 if __name__ == "__main__":
     command_line.run(main)

@@ -21,6 +21,7 @@ from bert_tf.multi_task.updates import MultiTaskBatches, MultiTaskUpdates
 from bert_tf.training.config_checks import check_metric
 from bert_tf.training.experiment import TaskData, begin, dtype_policy, finish
 from bert_tf.training.loop import train
+from bert_tf.training.plugin_options import PluginOptions
 from bert_tf.training.run_directory import RunDirectory
 from bert_tf.training.strategy import check_batch_size, describe_strategy, is_chief
 
@@ -46,6 +47,8 @@ def run_multi_task(config: MultiTaskConfig, *, resume: bool = False) -> RunDirec
 
 def _train(config: MultiTaskConfig, strategy: tf.distribute.Strategy, run: RunDirectory, resume: bool) -> RunDirectory:
     recipe = config.training
+    options = PluginOptions.of(config, recipe)
+    hooks = options.build_hooks()
     check_batch_size(strategy, recipe.batch_size, recipe.gradient_accumulation_steps)
     _check_order(run, config)
 
@@ -115,12 +118,13 @@ def _train(config: MultiTaskConfig, strategy: tf.distribute.Strategy, run: RunDi
     }
     end = train(
         model,
-        MultiTaskUpdates(model, batches, recipe, strategy, config.uncertainty_learning_rate),
+        MultiTaskUpdates(model, batches, recipe, strategy, config.uncertainty_learning_rate, hooks, options),
         recipe,
         run,
         validate=validate if any(validations.values()) else None,
         resume=resume,
         callbacks=[TaskEarlyStopping(patience, {name: task.best_metric for name, task in tasks.items()}, progress)],
+        hooks=hooks,
         strategy=strategy,
         progress=progress,
     )

@@ -96,6 +96,10 @@ class WeightedTask:
         own = [] if self._log_variance is None else [self._log_variance]
         return [*self._task.trainable_variables, *own]
 
+    @property
+    def losses(self) -> list[tf.Tensor]:
+        return self._task.losses
+
     def __call__(self, features: Mapping[str, tf.Tensor], training: bool = False) -> Any:
         return self._task(features, training=training)
 

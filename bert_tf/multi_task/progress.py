@@ -51,8 +51,8 @@ class TaskEarlyStopping(keras.callbacks.Callback):
         progress = self._progress
         for name, patience in self._patience.items():
             metric, more_is_better = self._metrics[name]
-            value = (logs or {})[f"val_{name}_{metric}"]
-            if name in progress.idle_from:
+            value = (logs or {}).get(f"val_{name}_{metric}")
+            if name in progress.idle_from or value is None:
                 continue
             if improves(value, progress.best_of.get(name), more_is_better):
                 progress.best_of[name], progress.epochs_since_best_of[name] = value, 0

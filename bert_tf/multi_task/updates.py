@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,14 +10,18 @@ import tensorflow as tf
 
 from bert_tf.config import TrainingConfig
 from bert_tf.data.batching import TrainingBatches
+from bert_tf.keras_internals import layers_of
 from bert_tf.multi_task.config import SamplingConfig
 from bert_tf.multi_task.model import MultiTaskModel
-from bert_tf.multi_task.optimizer import PartialAdamW
 from bert_tf.multi_task.progress import MultiTaskProgress
 from bert_tf.multi_task.schedule import draw_schedule
-from bert_tf.training.loop import Updates, build_update
-from bert_tf.training.optimizer import build_optimizer
+from bert_tf.optimization.build_optimizer import build_optimizer
+from bert_tf.optimization.groups import Group, declared
+from bert_tf.training.hook import Hooks
+from bert_tf.training.loop import Updates, optimizer_options, total_steps
+from bert_tf.training.plugin_options import PluginOptions
 from bert_tf.training.strategy import distribute
+from bert_tf.training.update import build_update
 
 
 class MultiTaskBatches:
@@ -85,6 +88,8 @@ class MultiTaskUpdates(Updates):
         recipe: epochs, optimiser and so on.
         strategy: under whose scope the model was built.
         uncertainty_learning_rate: peak learning rate of the log-variances.
+        hooks: what changes the updates.
+        options: of the optimiser and its schedule.
     """
 
     def __init__(
@@ -94,18 +99,26 @@ class MultiTaskUpdates(Updates):
         recipe: TrainingConfig,
         strategy: tf.distribute.Strategy,
         uncertainty_learning_rate: float,
+        hooks: Hooks | None = None,
+        options: PluginOptions | None = None,
     ) -> None:
-        rates = {"log_variance": uncertainty_learning_rate / recipe.learning_rate}
+        hooks = hooks or Hooks()
+        uncertainty = Group("log_variance", learning_rate=uncertainty_learning_rate / recipe.learning_rate)
         with strategy.scope():
             self.optimizer = build_optimizer(
                 recipe,
-                total_steps=sum(map(batches.steps, range(recipe.epochs))),
-                adamw=partial(PartialAdamW, rates=rates),
+                total_steps(recipe, map(batches.steps, range(recipe.epochs))),
+                groups=[uncertainty, *declared(layers_of(model))],
+                partial_updates=True,
+                **optimizer_options(options),
             )
             self.optimizer.build(model.trainable_variables)
+            hooks.build(model, self.optimizer)
         self.batch_size = batches.batch_size
         self.batches = batches
-        self._updates = [build_update(model.weighted(name), self.optimizer, recipe, strategy) for name in model.members]
+        self._updates = [
+            build_update(model.weighted(name), self.optimizer, recipe, strategy, hooks) for name in model.members
+        ]
         self._streams = [_Stream(member, strategy) for member in batches.members.values()]
 
     def steps(self, epoch: int) -> int:

@@ -30,6 +30,7 @@ from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor
 from bert_tf.training.experiment import begin, dtype_policy
 from bert_tf.training.loop import train
+from bert_tf.training.plugin_options import PluginOptions
 from bert_tf.training.run_directory import RunDirectory
 from bert_tf.training.strategy import check_batch_size, describe_strategy, is_chief
 
@@ -68,6 +69,7 @@ def _train(
     recipe = config.training
     if config.validation and not any(read_documents(open_corpus(config, config.validation))):
         raise UserError(f"--validation {' '.join(config.validation)}: there is no text.")
+    options = PluginOptions.of(config, recipe)
     check_batch_size(strategy, recipe.batch_size, recipe.gradient_accumulation_steps)
 
     started = time.monotonic()
@@ -132,7 +134,17 @@ def _train(
             folders[-1], masker, recipe.evaluation_batch_size, seed=_VALIDATION_MASKS, shuffle=False
         )
         validate = build_validation(task, held_out)
-    end = train(task, curriculum, recipe, run, validate=validate, resume=resume, strategy=strategy)
+    end = train(
+        task,
+        curriculum,
+        recipe,
+        run,
+        validate=validate,
+        resume=resume,
+        hooks=options.build_hooks(),
+        options=options,
+        strategy=strategy,
+    )
     if is_chief(strategy):
         seconds = sum(line["seconds"] for line in run.metrics())
         rate = curriculum.tokens(len(run.metrics())) / seconds if seconds else 0.0

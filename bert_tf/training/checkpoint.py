@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -60,6 +62,7 @@ class Checkpoints:
         optimizer: built optimiser.
         progress: saved and restored with them.
         keep: number of checkpoints kept.
+        more: further variables, such as those of hooks.
     """
 
     def __init__(
@@ -69,11 +72,13 @@ class Checkpoints:
         optimizer: keras.optimizers.Optimizer,
         progress: Progress,
         keep: int,
+        more: Sequence[Any] = (),
     ) -> None:
         checkpoint = tf.train.Checkpoint(
             model=[variable.value for variable in model.variables],
             optimizer=[variable.value for variable in optimizer.variables],
             progress=progress,
+            **({"hooks": [variable.value for variable in more]} if more else {}),
         )
         self._checkpoint = checkpoint
         self._progress = progress

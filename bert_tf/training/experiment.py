@@ -28,6 +28,7 @@ from bert_tf.training.checkpoint import Progress
 from bert_tf.training.config_checks import check_experiment, check_metric
 from bert_tf.training.data_summary import DataSummary
 from bert_tf.training.loop import train
+from bert_tf.training.plugin_options import PluginOptions
 from bert_tf.training.run_directory import RunDirectory
 from bert_tf.training.run_lock import locked
 from bert_tf.training.run_start import check_startable
@@ -193,6 +194,7 @@ def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDire
 
 def _train(config: ExperimentConfig, strategy: tf.distribute.Strategy, run: RunDirectory, resume: bool) -> RunDirectory:
     recipe = config.training
+    options = PluginOptions.of(config, recipe)
     if config.data.batch_tokens is None:
         check_batch_size(strategy, recipe.batch_size, recipe.gradient_accumulation_steps)
 
@@ -221,7 +223,17 @@ def _train(config: ExperimentConfig, strategy: tf.distribute.Strategy, run: RunD
         run = RunDirectory.create(config)
         run.add_to_environment(data=data.summary.facts())
         data.save_examples(task, run)
-    end = train(task, batches, recipe, run, validate=validate, resume=resume, strategy=strategy)
+    end = train(
+        task,
+        batches,
+        recipe,
+        run,
+        validate=validate,
+        resume=resume,
+        hooks=options.build_hooks(),
+        options=options,
+        strategy=strategy,
+    )
     if is_chief(strategy):
         finish(run, task, recipe, end, started)
     return run

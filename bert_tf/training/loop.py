@@ -14,7 +14,7 @@ import logging
 import signal
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -23,14 +23,23 @@ import tensorflow as tf
 
 from bert_tf.config import TrainingConfig
 from bert_tf.errors import UserError
+from bert_tf.keras_internals import layers_of
+from bert_tf.optimization.build_optimizer import build_optimizer
+from bert_tf.optimization.groups import declared
 from bert_tf.tasks.task import TextTask
 from bert_tf.training.checkpoint import Checkpoints, Progress
-from bert_tf.training.optimizer import build_optimizer
+from bert_tf.training.hook import Hooks
+from bert_tf.training.plugin_options import PluginOptions
 from bert_tf.training.progress import ProgressReport, TensorBoardCurves
 from bert_tf.training.run_directory import RunDirectory
+from bert_tf.training.step_losses import StepLosses
 from bert_tf.training.strategy import check_batch_size, distribute, is_chief
+from bert_tf.training.update import build_update
 
 logger = logging.getLogger("bert_tf")
+
+STEPS_BETWEEN_LOSSES = 10
+"""Steps between two points of a curve, and between two looks whether the loss is a number."""
 
 
 class Batches(Protocol):
@@ -73,19 +82,6 @@ class Updates(ABC):
         """That many weight updates; gives (sum of losses, number) of the examples."""
 
 
-class Trainable(Protocol):
-    """What an update asks of a model; a :class:`bert_tf.tasks.task.TextTask` has it."""
-
-    @property
-    def trainable_variables(self) -> list[Any]: ...
-
-    def __call__(self, features: Mapping[str, tf.Tensor], training: bool = False) -> Any: ...
-
-    def loss_per_example(self, targets: Any, outputs: Any) -> tf.Tensor: ...
-
-    def loss_weights(self, targets: Any) -> tf.Tensor | None: ...
-
-
 def train(
     task: TextTask,
     batches: Batches | Updates,
@@ -95,19 +91,23 @@ def train(
     validate: Callable[[], Mapping[str, Any]] | None = None,
     resume: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    hooks: Hooks | None = None,
+    options: PluginOptions | None = None,
     strategy: tf.distribute.Strategy | None = None,
     progress: Progress | None = None,
 ) -> Progress:
-    """Trains ``task`` and leaves its best epoch in ``run.model``.
+    """Trains ``task`` and leaves its best evaluation in ``run.model``.
 
     Args:
         task: built under ``strategy.scope()``.
         batches: the training data; or, where not every batch is of one task, the updates.
         recipe: epochs, optimiser and so on.
         run: gets checkpoints, curves, ``metrics.jsonl`` and the model.
-        validate: returns the metrics on the validation data; without it the last epoch is the best.
+        validate: returns the metrics on the validation data; without it the last evaluation is the best.
         resume: continue from the newest checkpoint in ``run``.
-        callbacks: ordinary Keras callbacks; ``model.stop_training`` is honoured after each epoch.
+        callbacks: Keras callbacks; ``model.stop_training`` is honoured after each epoch.
+        hooks: what changes the weight update; of ``batches`` that are updates, the hooks they were built with.
+        options: of the optimiser and its schedule.
         strategy: as in ``tf.distribute``; default the current one.
         progress: gets the place in the training, and may carry more that belongs into a checkpoint.
 
@@ -119,17 +119,17 @@ def train(
         KeyboardInterrupt: Ctrl-C or SIGTERM came; a checkpoint was written first.
     """
     strategy = strategy or tf.distribute.get_strategy()
+    hooks = hooks or Hooks()
     check_batch_size(strategy, batches.batch_size, recipe.gradient_accumulation_steps)
-    metric, more_is_better = task.best_metric
-    if recipe.best_metric not in (None, metric):
-        metric, more_is_better = recipe.best_metric, recipe.best_metric not in task.lower_is_better
-
-    updates = batches if isinstance(batches, Updates) else OneTaskUpdates(task, batches, recipe, strategy)
-    optimizer = updates.optimizer
+    updates = (
+        batches if isinstance(batches, Updates) else OneTaskUpdates(task, batches, recipe, strategy, hooks, options)
+    )
     with strategy.scope():
-        task.compile(optimizer=optimizer)
+        task.compile(optimizer=updates.optimizer)
     progress = progress or Progress()
-    checkpoints = Checkpoints(run.checkpoints, task, optimizer, progress, recipe.checkpoints_to_keep)
+    checkpoints = Checkpoints(
+        run.checkpoints, task, updates.optimizer, progress, recipe.checkpoints_to_keep, hooks.variables()
+    )
     chief = is_chief(strategy)
     if resume and checkpoints.restore():
         logger.info("resuming at epoch %d, batch %d", progress.epoch + 1, progress.batch)
@@ -137,75 +137,146 @@ def train(
         logger.info("the run was stopped before its first checkpoint: it starts at epoch 1")
     if chief:
         run.forget_after(progress.step)
-
-    own = [ProgressReport(updates.steps, metric, progress.batch)] if chief else []
-    if chief and recipe.tensorboard:
-        own.append(TensorBoardCurves(run.logs))
-    listeners = keras.callbacks.CallbackList(
-        [*own, *callbacks], model=task, epochs=recipe.epochs, steps=updates.steps(progress.epoch)
-    )
-    task.stop_training = progress.stopped
-
+    loop = _Loop(task, updates, recipe, run, validate, hooks, checkpoints, progress, chief, callbacks)
     with stop_requests() as stop_requested:
-        listeners.on_train_begin()
-        while progress.epoch < recipe.epochs and not task.stop_training:
-            epoch, started = progress.epoch, time.monotonic()
-            last = updates.steps(epoch)
-            listeners.on_epoch_begin(epoch)
-            updates.start(epoch, progress.batch)
-            while progress.batch < last:
-                steps = min(recipe.steps_per_call, last - progress.batch)
-                listeners.on_train_batch_begin(progress.batch)
-                loss_sum, examples = (float(value) for value in updates(steps))
-                if loss_sum != loss_sum and recipe.mixed_precision != "float16":
-                    raise UserError(
-                        f"The loss became NaN at step {progress.step + steps}: use a smaller --training.learning_rate"
-                        " or --training.gradient_clip_norm 1. The last good checkpoint is kept."
-                    )
-                before = progress.step
-                progress.loss_sum += loss_sum
-                progress.loss_examples += examples
-                progress.batch += steps
-                progress.step += steps
-                listeners.on_train_batch_end(
-                    progress.batch - 1,
-                    {"loss": loss_sum / examples, "learning_rate": float(optimizer.learning_rate)},
-                )
-                if stop_requested():
-                    if chief:
-                        checkpoints.save()
-                    listeners.on_train_end()
-                    raise KeyboardInterrupt(f"the run continues with --config {run.config_file} --resume")
-                due = before // recipe.checkpoint_every != progress.step // recipe.checkpoint_every
-                if chief and due and progress.batch < last:
-                    checkpoints.save()
+        loop.run(stop_requested)
+    return progress
 
-            logs = {"loss": progress.loss_sum / progress.loss_examples, "seconds": time.monotonic() - started}
-            metrics = validate() if validate else {}
-            logs |= {f"val_{name}": value for name, value in metrics.items() if isinstance(value, int | float)}
-            if validate and metric not in metrics:
+
+class _Loop:
+    """Epochs of updates, evaluations and checkpoints; the arguments are those of :func:`train`."""
+
+    def __init__(
+        self,
+        task: TextTask,
+        updates: Updates,
+        recipe: TrainingConfig,
+        run: RunDirectory,
+        validate: Callable[[], Mapping[str, Any]] | None,
+        hooks: Hooks,
+        checkpoints: Checkpoints,
+        progress: Progress,
+        chief: bool,
+        callbacks: Sequence[keras.callbacks.Callback],
+    ) -> None:
+        self.task, self.updates, self.recipe, self.run_directory = task, updates, recipe, run
+        self.validate, self.hooks, self.checkpoints, self.progress = validate, hooks, checkpoints, progress
+        self.chief = chief
+        self.metric, self.more_is_better = task.best_metric
+        if recipe.best_metric not in (None, self.metric):
+            self.metric, self.more_is_better = recipe.best_metric, recipe.best_metric not in task.lower_is_better
+        self.losses = StepLosses(progress, recipe)
+        own = [ProgressReport(updates.steps, self.metric, progress.batch)] if chief else []
+        if chief and recipe.tensorboard:
+            own.append(TensorBoardCurves(run.logs))
+        foreign = [*hooks.hooks, *callbacks]
+        # Reading a loss waits for the device: every step only where somebody wants every loss.
+        self.steps_between_losses = 1 if foreign else STEPS_BETWEEN_LOSSES
+        self.listeners = keras.callbacks.CallbackList(
+            [*own, *foreign], model=task, epochs=recipe.epochs, steps=updates.steps(progress.epoch)
+        )
+
+    def run(self, stop_requested: Callable[[], bool]) -> None:
+        """Runs to the end, or to the next step after a stop is requested."""
+        progress, task = self.progress, self.task
+        task.stop_training = progress.stopped
+        self.listeners.on_train_begin()
+        while progress.epoch < self.recipe.epochs and not task.stop_training:
+            epoch, started = progress.epoch, time.monotonic()
+            self.listeners.on_epoch_begin(epoch)
+            self._steps_of_epoch(stop_requested)
+            logs = {"loss": self.losses.mean(), "seconds": time.monotonic() - started}
+            if self.recipe.evaluate_every is None or self._is_last(epoch):
+                logs |= self._evaluate(logs)
+            else:
+                self._note(logs)
+            progress.epoch, progress.batch, progress.loss_sum, progress.loss_examples = epoch + 1, 0, 0.0, 0.0
+            self.listeners.on_epoch_end(epoch, logs)
+            progress.stopped = bool(task.stop_training) or self._is_out_of_steps() or self._is_out_of_patience()
+            task.stop_training = progress.stopped
+            if self.chief:
+                self.checkpoints.save()
+        self.listeners.on_train_end()
+
+    def _steps_of_epoch(self, stop_requested: Callable[[], bool]) -> None:
+        progress, recipe = self.progress, self.recipe
+        last = self._last_batch()
+        self.updates.start(progress.epoch, progress.batch)
+        while progress.batch < last and not progress.stopped:
+            steps = min(recipe.steps_per_call, last - progress.batch)
+            self.listeners.on_train_batch_begin(progress.batch)
+            self.losses.add(*self.updates(steps), steps)
+            before = progress.step
+            progress.batch += steps
+            progress.step += steps
+            wanted = crosses(before, progress.step, self.steps_between_losses) or progress.batch == last
+            self.listeners.on_train_batch_end(progress.batch - 1, self._logs() if wanted else {})
+            if stop_requested():
+                self._stop()
+            evaluates = recipe.evaluate_every and crosses(before, progress.step, recipe.evaluate_every)
+            if evaluates and progress.batch < last:
+                self._evaluate({"loss": self.losses.mean()})
+                progress.stopped = self._is_out_of_patience()
+            due = crosses(before, progress.step, recipe.checkpoint_every)
+            if self.chief and (due or evaluates) and progress.batch < last:
+                self.losses.read()
+                self.checkpoints.save()
+
+    def _last_batch(self) -> int:
+        """Number of batches of this epoch, fewer where ``max_steps`` ends it."""
+        last, progress = self.updates.steps(self.progress.epoch), self.progress
+        if self.recipe.max_steps is None:
+            return last
+        return min(last, progress.batch + max(0, self.recipe.max_steps - progress.step))
+
+    def _is_last(self, epoch: int) -> bool:
+        return epoch + 1 == self.recipe.epochs or self._is_out_of_steps()
+
+    def _is_out_of_steps(self) -> bool:
+        return self.recipe.max_steps is not None and self.progress.step >= self.recipe.max_steps
+
+    def _is_out_of_patience(self) -> bool:
+        patience = self.recipe.early_stopping_patience
+        if patience is None or self.progress.epochs_without_improvement < patience:
+            return False
+        logger.info("early stopping: %s has not improved for %d evaluation(s)", self.metric, patience)
+        return True
+
+    def _logs(self) -> dict[str, float]:
+        """The loss of the last step and its learning rate."""
+        return {"loss": self.losses.read(), "learning_rate": float(self.updates.optimizer.learning_rate)}
+
+    def _stop(self) -> None:
+        self.losses.read()
+        if self.chief:
+            self.checkpoints.save()
+        self.listeners.on_train_end()
+        raise KeyboardInterrupt(f"the run continues with --config {self.run_directory.config_file} --resume")
+
+    def _evaluate(self, logs: Mapping[str, float]) -> dict[str, Any]:
+        """Scores the model and keeps it if it is the best; returns the scores by the names of ``metrics.jsonl``."""
+        progress = self.progress
+        with self.hooks.weights_for_evaluation():
+            metrics = self.validate() if self.validate else {}
+            scores = {f"val_{name}": value for name, value in metrics.items() if isinstance(value, int | float)}
+            if self.validate and self.metric not in metrics:
                 numbers = ", ".join(name for name, value in metrics.items() if isinstance(value, int | float))
-                raise UserError(f"--training.best_metric {metric}: there is no such metric; there are: {numbers}.")
-            value = metrics.get(metric)
-            if value is None or improves(value, progress.best, more_is_better):
-                progress.best, progress.best_epoch, progress.epochs_without_improvement = value, epoch, 0
-                if chief:
-                    run.save_model(task)
+                raise UserError(f"--training.best_metric {self.metric}: there is no such metric; there are: {numbers}.")
+            value = metrics.get(self.metric)
+            if value is None or improves(value, progress.best, self.more_is_better):
+                progress.best, progress.best_epoch = value, progress.epoch
+                progress.epochs_without_improvement = 0
+                if self.chief:
+                    self.run_directory.save_model(self.task)
             else:
                 progress.epochs_without_improvement += 1
-            if chief:
-                run.append_metrics({"epoch": epoch + 1, "step": progress.step, **logs})
-            progress.epoch, progress.batch, progress.loss_sum, progress.loss_examples = epoch + 1, 0, 0.0, 0.0
-            listeners.on_epoch_end(epoch, logs)
-            patience = recipe.early_stopping_patience
-            if patience is not None and progress.epochs_without_improvement >= patience:
-                logger.info("early stopping: %s has not improved for %d epoch(s)", metric, patience)
-                task.stop_training = True
-            progress.stopped = bool(task.stop_training)
-            if chief:
-                checkpoints.save()
-        listeners.on_train_end()
-    return progress
+        self._note({**logs, **scores})
+        return scores
+
+    def _note(self, numbers: Mapping[str, Any]) -> None:
+        """Writes a line of ``metrics.jsonl``."""
+        if self.chief:
+            self.run_directory.append_metrics({"epoch": self.progress.epoch + 1, "step": self.progress.step, **numbers})
 
 
 class OneTaskUpdates(Updates):
@@ -216,18 +287,31 @@ class OneTaskUpdates(Updates):
         batches: its training data.
         recipe: epochs, optimiser and so on.
         strategy: under whose scope the model was built.
+        hooks: what changes the update.
+        options: of the optimiser and its schedule.
     """
 
     def __init__(
-        self, task: TextTask, batches: Batches, recipe: TrainingConfig, strategy: tf.distribute.Strategy
+        self,
+        task: TextTask,
+        batches: Batches,
+        recipe: TrainingConfig,
+        strategy: tf.distribute.Strategy,
+        hooks: Hooks | None = None,
+        options: PluginOptions | None = None,
     ) -> None:
+        hooks = hooks or Hooks()
         self.batch_size = batches.batch_size
         with strategy.scope():
-            self.optimizer = build_optimizer(recipe, total_steps=sum(map(batches.steps, range(recipe.epochs))))
+            steps = total_steps(recipe, map(batches.steps, range(recipe.epochs)))
+            self.optimizer = build_optimizer(
+                recipe, steps, groups=declared(layers_of(task)), **optimizer_options(options)
+            )
             self.optimizer.build(task.trainable_variables)
+            hooks.build(task, self.optimizer)
         self._batches = batches
         self._strategy = strategy
-        self._update = build_update(task, self.optimizer, recipe, strategy)
+        self._update = build_update(task, self.optimizer, recipe, strategy, hooks)
 
     def steps(self, epoch: int) -> int:
         return self._batches.steps(epoch)
@@ -239,74 +323,20 @@ class OneTaskUpdates(Updates):
         return self._update(self._data, tf.constant(steps))
 
 
-def build_update(
-    task: Trainable,
-    optimizer: keras.optimizers.Optimizer,
-    recipe: TrainingConfig,
-    strategy: tf.distribute.Strategy,
-) -> Callable[[Iterator[Any], tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    """Returns ``update(iterator, steps)``: that many weight updates; gives (sum of losses, number) of the examples.
+def total_steps(recipe: TrainingConfig, steps_of_epochs: Iterable[int]) -> int:
+    """Weight updates of the whole training."""
+    steps = sum(steps_of_epochs)
+    return steps if recipe.max_steps is None else min(steps, recipe.max_steps)
 
-    Where a task counts tokens (``TextTask.loss_weights``), both are those of the tokens, over the whole global batch.
-    """
-    variables = task.trainable_variables
-    pieces = recipe.gradient_accumulation_steps
 
-    def gradient(
-        features: Mapping[str, tf.Tensor], targets: Any, weights: tf.Tensor, examples: tf.Tensor
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """The gradient of one piece's share in the mean loss of the global batch."""
-        with tf.GradientTape() as tape:
-            outputs = task(features, training=True)
-            loss = tf.reduce_sum(weights * task.loss_per_example(targets, outputs)) / examples
-            scaled = optimizer.scale_loss(loss) if recipe.mixed_precision == "float16" else loss
-        gradients = tape.gradient(scaled, [variable.value for variable in variables])
-        # Dense, because the norm of an embedding's gradient slices counts a repeated token's rows apart.
-        return loss, [tf.convert_to_tensor(g) if g is not None else None for g in gradients]
+def optimizer_options(options: PluginOptions | None) -> dict[str, Any]:
+    """The options as ``build_optimizer`` takes them."""
+    return {} if options is None else {"options": options.optimizer, "schedule_options": options.schedule}
 
-    if recipe.xla:
-        gradient = tf.function(gradient, jit_compile=True)
 
-    def replica_update(
-        features: Mapping[str, tf.Tensor], targets: Any, weights: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        replica = tf.distribute.get_replica_context()
-        counts = task.loss_weights(targets)
-        weights = weights if counts is None else weights * counts
-        examples = replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.reduce_sum(weights))
-        rows = tf.shape(weights)[0] // pieces  # a distributed iterator forgets the static size
-        loss = tf.constant(0.0)
-        total: list[tf.Tensor | None] = [None] * len(variables)
-        for piece in range(pieces):
-            part = slice(piece * rows, (piece + 1) * rows)
-            inputs, goals, shares = tf.nest.map_structure(lambda v, part=part: v[part], (features, targets, weights))
-            piece_loss, gradients = gradient(inputs, goals, shares, examples)
-            loss += piece_loss
-            total = [_add(a, b) for a, b in zip(total, gradients, strict=True)]
-        known = [index for index, value in enumerate(total) if value is not None]
-        reduced = list(replica.all_reduce(tf.distribute.ReduceOp.SUM, [total[index] for index in known]))
-        if recipe.gradient_clip_norm is not None:
-            scale = optimizer.dynamic_scale.value if recipe.mixed_precision == "float16" else 1.0
-            reduced, _ = tf.clip_by_global_norm(reduced, recipe.gradient_clip_norm * scale)
-        optimizer.apply(reduced, [variables[index] for index in known])
-        return loss * examples, examples / tf.cast(replica.num_replicas_in_sync, tf.float32)
-
-    def one_update(data: Iterator[Any]) -> tuple[tf.Tensor, tf.Tensor]:
-        sums = strategy.run(replica_update, args=next(data))
-        return tuple(strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None) for value in sums)
-
-    @tf.function
-    def update(data: Iterator[Any], steps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        if recipe.steps_per_call == 1:
-            return one_update(data)
-        loss_sum = examples = tf.constant(0.0)
-        for _ in tf.range(steps):
-            step_loss, step_examples = one_update(data)
-            loss_sum += step_loss
-            examples += step_examples
-        return loss_sum, examples
-
-    return update
+def crosses(before: int, after: int, every: int) -> bool:
+    """Whether a multiple of ``every`` lies behind ``before`` and not behind ``after``."""
+    return before // every != after // every
 
 
 def improves(value: float, best: float | None, more_is_better: bool) -> bool:
@@ -314,12 +344,6 @@ def improves(value: float, best: float | None, more_is_better: bool) -> bool:
     if best is None or best != best:
         return True
     return value > best if more_is_better else value < best
-
-
-def _add(a: tf.Tensor | None, b: tf.Tensor | None) -> tf.Tensor | None:
-    if a is None or b is None:
-        return b if a is None else a
-    return a + b
 
 
 @contextmanager

@@ -37,6 +37,7 @@ class ProgressReport(keras.callbacks.Callback):
         self._first_step = first_step
         self._bar: tqdm | None = None
         self._last_line = 0.0
+        self._loss = float("nan")
         self._on_terminal = sys.stderr.isatty()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -47,13 +48,13 @@ class ProgressReport(keras.callbacks.Callback):
         self._first_step = 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        loss = (logs or {}).get("loss", float("nan"))
+        self._loss = (logs or {}).get("loss", self._loss)
         if self._bar is not None:
             self._bar.update(batch + 1 - self._bar.n)
-            self._bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
+            self._bar.set_postfix(loss=f"{self._loss:.4f}", refresh=False)
         elif time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
-            logger.info("epoch %d  batch %d/%d  loss %.4f", self._epoch + 1, batch + 1, self._steps, loss)
+            logger.info("epoch %d  batch %d/%d  loss %.4f", self._epoch + 1, batch + 1, self._steps, self._loss)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.close()
@@ -98,10 +99,9 @@ class TensorBoardCurves(keras.callbacks.Callback):
         self._written = 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        step = self._step()
-        if step - self._written >= self._every:
+        if logs and (step := self._step()) - self._written >= self._every:
             self._written = step
-            self._write("train", step, logs or {})
+            self._write("train", step, logs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         validation = {

@@ -19,8 +19,9 @@ from bert_tf.data.batching import LabelledRows, TrainingBatches
 from bert_tf.errors import UserError
 from bert_tf.evaluation.inference import evaluate_records
 from bert_tf.tasks.classification import TextClassifier
-from bert_tf.training.loop import build_update, improves, train
+from bert_tf.training.loop import improves, train
 from bert_tf.training.run_directory import RunDirectory
+from bert_tf.training.update import build_update
 from tests.conftest import free_port
 from tests.training.small_model import (
     small_batches,
@@ -93,6 +94,7 @@ def test_tokens_count_alike_where_the_task_counts_them(pieces: int) -> None:
         def __init__(self) -> None:
             self.weight = keras.Variable(1.0)
             self.trainable_variables = [self.weight]
+            self.losses: list[Any] = []
 
         def __call__(self, features: Any, training: bool = False) -> Any:
             return features["numbers"] * self.weight

@@ -8,7 +8,10 @@ import pytest
 import tensorflow as tf
 
 from bert_tf.config import TrainingConfig
-from bert_tf.training.optimizer import WarmupDecay, build_optimizer
+from bert_tf.errors import UserError
+from bert_tf.optimization.build_optimizer import build_optimizer
+from bert_tf.optimization.groups import Group
+from bert_tf.optimization.warmup_decay import WarmupDecay
 from tests.training.small_model import small_classifier
 
 
@@ -72,3 +75,37 @@ def test_no_decay_on_biases_and_layer_norms() -> None:
     assert decayed
     assert exempt
     assert all(after[path] == pytest.approx(0.95) for path in decayed)
+
+
+def applied(groups: list[Group], steps: int = 1) -> dict[str, float]:
+    """Two weights of 1 after updates with gradients of 1, at a rate of 0.1 and a decay of 0.5."""
+    config = TrainingConfig(learning_rate=0.1, schedule="constant", warmup_ratio=0, weight_decay=0.5)
+    optimizer = build_optimizer(config, total_steps=9, groups=groups)
+    weights = [keras.Variable(np.ones(1, np.float32), name=name) for name in ("encoder", "head")]
+    optimizer.build(weights)
+    update = tf.function(lambda: optimizer.apply([tf.ones(1), tf.ones(1)], weights))
+    for _ in range(steps):
+        update()
+    return {weight.name: float(weight.numpy()[0]) for weight in weights}
+
+
+def test_a_group_has_a_rate_and_a_decay_of_its_own() -> None:
+    plain = applied([])
+    assert plain["encoder"] == pytest.approx(1 - 0.05 - 0.1)
+    grouped = applied([Group("head", learning_rate=3.0, weight_decay=0.1), Group("head", learning_rate=9.0)])
+    assert grouped["encoder"] == plain["encoder"]
+    assert grouped["head"] == pytest.approx(1 - 0.3 * 0.1 - 0.3, rel=1e-5)
+
+
+def test_a_frozen_group_starts_later_as_if_training_began_there() -> None:
+    frozen = applied([Group("head", frozen_until=2)], steps=2)
+    assert frozen["head"] == 1.0
+    assert frozen["encoder"] < 1.0
+    assert applied([Group("head", frozen_until=2)], steps=3)["head"] < 1.0
+
+
+def test_an_unknown_optimiser_names_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"--training.optimizer adamv: .*Did you mean adamw"):
+        build_optimizer(TrainingConfig(optimizer="adamv"), total_steps=1)
+    with pytest.raises(UserError, match=r"--optimizer.beta_3"):
+        build_optimizer(TrainingConfig(), total_steps=1, options={"beta_3": 0.1})

@@ -6,9 +6,12 @@ import keras
 import numpy as np
 
 from bert_tf.config import TrainingConfig
-from bert_tf.multi_task.optimizer import PartialAdamW
-from bert_tf.training.optimizer import build_optimizer
+from bert_tf.keras_internals import reduced
+from bert_tf.optimization.build_optimizer import build_optimizer
+from bert_tf.optimization.groups import Group
+from bert_tf.optimization.own_update_counts import with_own_update_counts
 
+OwnAdamW = with_own_update_counts(reduced(keras.optimizers.AdamW))
 GRADIENTS = [np.array(g, np.float32) for g in ([1.0, -2.0], [0.5, 0.1], [-3.0, 0.2], [0.1, 1.0], [2.0, 0.3])]
 
 
@@ -18,7 +21,7 @@ def variable(name: str) -> keras.Variable:
 
 def test_a_weight_that_is_updated_seldom_moves_as_in_an_adam_of_its_own() -> None:
     always, seldom, alone = variable("always"), variable("seldom"), variable("alone")
-    ours = PartialAdamW(0.01, weight_decay=0.1, epsilon=1e-8)
+    ours = OwnAdamW(0.01, weight_decay=0.1, epsilon=1e-8)
     ours.build([always, seldom])
     keras_own = keras.optimizers.AdamW(0.01, weight_decay=0.1, epsilon=1e-8)
     for step in range(200):
@@ -35,7 +38,7 @@ def test_a_weight_that_is_updated_seldom_moves_as_in_an_adam_of_its_own() -> Non
 
 def test_equals_adamw_where_every_update_reaches_every_weight() -> None:
     a, b = variable("a"), variable("b")
-    ours, keras_own = PartialAdamW(0.01, weight_decay=0.1), keras.optimizers.AdamW(0.01, weight_decay=0.1)
+    ours, keras_own = OwnAdamW(0.01, weight_decay=0.1), keras.optimizers.AdamW(0.01, weight_decay=0.1)
     for gradient in GRADIENTS:
         ours.apply([gradient], [a])
         keras_own.apply([gradient], [b])
@@ -45,9 +48,7 @@ def test_equals_adamw_where_every_update_reaches_every_weight() -> None:
 def test_log_variances_have_a_rate_of_their_own_and_no_decay() -> None:
     recipe = TrainingConfig(learning_rate=1e-3, weight_decay=0.5, warmup_ratio=0.0, schedule="constant")
     kernel, variance = variable("kernel"), variable("log_variance_rte")
-    optimizer = build_optimizer(
-        recipe, 10, lambda *args, **kwargs: PartialAdamW(*args, rates={"log_variance": 20.0}, **kwargs)
-    )
+    optimizer = build_optimizer(recipe, 10, groups=[Group("log_variance", learning_rate=20.0)], partial_updates=True)
     optimizer.build([kernel, variance])
     zero = np.zeros(2, np.float32)
     optimizer.apply([zero, zero], [kernel, variance])

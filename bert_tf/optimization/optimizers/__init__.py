@@ -1,0 +1,1 @@
+"""One file per optimiser: ``Options``, whose fields are constructor arguments, and ``optimizer()``, a Keras class."""

@@ -1,0 +1,1 @@
+"""One file per shape of the learning rate after the warm-up: ``Options`` and ``decay(progress, options)``."""
