@@ -85,6 +85,7 @@ setup(
     package_data={
         "bert_tf": ["py.typed", "exporting/*.txt", "backbones/presets/*/*", "backbones/presets/*/assets/*/*"]
     },
+    entry_points={"console_scripts": ["bert-tf = bert_tf.__main__:run"]},
     cmdclass={"build_py": BuildWithRecipes},
     install_requires=CORE,
     extras_require=EXTRAS,

@@ -32,11 +32,7 @@ def test_options_are_read_without_tensorflow() -> None:
 @pytest.mark.parametrize(
     ("values", "recipe", "message"),
     [
-        (
-            {"optimizer": {"beta2": 0.9}},
-            {},
-            "--optimizer.beta2: there is no such option; there are: ",
-        ),
+        ({"optimizer": {"beta2": 0.9}}, {}, "--optimizer.beta2: .*Did you mean --optimizer.beta_2?"),
         ({"optimizer": {"beta_2": 2}}, {}, "--optimizer.beta_2"),
         ({"hooks": {"ema": {"decay": "x"}}}, {}, "--hooks.ema.decay"),
         ({"hooks": {"eam": True}}, {}, "--hooks eam: there is no such hook; there are: ema. Did you mean ema?"),

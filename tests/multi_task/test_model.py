@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from bert_tf.config import TrainingConfig
 from bert_tf.multi_task.model import WeightedTask
-from bert_tf.multi_task.optimizer import PartialAdamW
+from bert_tf.optimization.build_optimizer import build_optimizer
+from bert_tf.optimization.groups import Group
 from bert_tf.tasks.classification import TextClassifier
 from bert_tf.tasks.regression import TextRegressor
 from tests.multi_task.small_tasks import small_tasks
@@ -49,7 +51,8 @@ def test_a_noisy_task_comes_to_weigh_less() -> None:
     """Where L stays, exp(-s) L + s / 2 is least at exp(-s) = 1 / (2 L)."""
     variances = [keras.Variable(0.0, name=f"log_variance_{n}") for n in range(2)]
     tasks = [WeightedTask(task_with_loss(loss), 1.0, v) for loss, v in zip([0.4, 2.0], variances, strict=True)]
-    optimizer = PartialAdamW(1e-3, weight_decay=0.0, rates={"log_variance": 40.0})
+    recipe = TrainingConfig(learning_rate=1e-3, weight_decay=0.0, warmup_ratio=0.0, schedule="constant")
+    optimizer = build_optimizer(recipe, 200, groups=[Group("log_variance", learning_rate=40.0)], partial_updates=True)
     optimizer.build(variances)
     for _ in range(100):
         for task, variance in zip(tasks, variances, strict=True):

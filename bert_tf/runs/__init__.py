@@ -1,0 +1,1 @@
+"""A run directory, opened: what it answers, how good it is, what it exports."""
