@@ -1,5 +1,5 @@
 # make demo       from nothing to a served classifier, on real data
-# make test       lint, types, tests
+# make test       lint, types, floors of imports, tests
 # make test-slow  the tests that take long; the property tests with new random examples, and more of them
 # make venv       only the environment
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -7,12 +7,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-slow venv lint types pytest lock clean
+.PHONY: demo test test-slow venv lint types floors pytest lock clean
 
 demo: venv
 	$(BIN)/python -m bert_tf.demo
 
-test: lint types pytest
+test: lint types floors pytest
 
 venv: $(INSTALLED)
 
@@ -31,6 +31,9 @@ lint: venv
 
 types: venv
 	$(BIN)/mypy
+
+floors: venv
+	$(BIN)/lint-imports
 
 # Two processes: most of a test's time is Python's tracing of graphs, on one core. A file's tests share their fixtures.
 pytest: venv

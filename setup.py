@@ -26,6 +26,7 @@ CORE = [
     "nltk>=3.9",  # its word tokeniser alone, for CMRC 2018's metric
     "tokenizers>=0.20",
     "tqdm>=4.66",
+    "wcwidth>=0.2",
 ]
 EXTRAS = {
     "garden": ["tf-models-official~=2.20.0"],
@@ -52,6 +53,7 @@ EXTRAS = {
         "seqeval>=1.2",
         "ruff>=0.9",
         "mypy>=1.14",
+        "import-linter>=2",
         "types-PyYAML",
         "types-tqdm",
         "types-protobuf",

@@ -25,8 +25,8 @@ import tensorflow as tf
 
 from benchmarks.machine import describe
 from bert_tf.data.records import Records, Row
-from bert_tf.evaluation.inference import answer_records, build_predict
-from bert_tf.exporting import saved_model
+from bert_tf.exporting.formats import saved_model
+from bert_tf.inference.predict import answer_records, build_predict
 from bert_tf.tasks.classification import TextClassifier
 
 TEXTS = ["我非常喜欢这本书。", "这本书很差。", "送货太慢了，味道还可以，下次不会再点了。"]

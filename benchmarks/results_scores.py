@@ -46,8 +46,8 @@ def score_label_sets(column: str) -> Scorer:
     def score(test: Path, predictions: dict[str, Any]) -> dict[str, float]:
         import numpy as np
 
-        from bert_tf.evaluation.multi_label_metrics import multi_label_metrics
-        from bert_tf.evaluation.thresholds import best_f1_threshold
+        from bert_tf.metrics.multi_label_metrics import multi_label_metrics
+        from bert_tf.metrics.thresholds import best_f1_threshold
 
         labels = predictions["labels"]
 
@@ -75,7 +75,7 @@ def score_fillings(test: Path, predictions: list[list[str]]) -> dict[str, float]
 
 def score_translations(column: str) -> Scorer:
     def score(test: Path, predictions: list[str]) -> dict[str, float]:
-        from bert_tf.evaluation.translation_metrics import translation_metrics
+        from bert_tf.metrics.translation_metrics import translation_metrics
 
         return translation_metrics(predictions, tsv_column(test, column))
 
@@ -97,7 +97,7 @@ def score_choices(test: Path, predictions: list[int]) -> dict[str, float]:
 
 
 def score_answers(test: Path, predictions: dict[str, str]) -> dict[str, float]:
-    from bert_tf.evaluation.question_answering_metrics import answer_metrics
+    from bert_tf.metrics.question_answering_metrics import answer_metrics
 
     articles = json.loads(test.read_text(encoding="utf-8"))["data"]
     questions = [qa for article in articles for paragraph in article["paragraphs"] for qa in paragraph["qas"]]

@@ -32,17 +32,17 @@ import tensorflow as tf
 
 from benchmarks.machine import describe
 from bert_tf.backbones.loading import load_backbone
-from bert_tf.client import GrpcClient, RestClient
 from bert_tf.config import ExperimentConfig
 from bert_tf.data.records import Records, Row
 from bert_tf.data.sources import open_records
-from bert_tf.evaluation.inference import answer_records, build_predict
-from bert_tf.exporting.saved_model import export_saved_model
-from bert_tf.server import ModelServer
+from bert_tf.exporting.formats.saved_model import export_saved_model
+from bert_tf.inference.predict import answer_records, build_predict
+from bert_tf.runs.run_directory import RunDirectory
+from bert_tf.serving.client import GrpcClient, RestClient
+from bert_tf.serving.server import ModelServer
 from bert_tf.tasks.classification import TextClassifier
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 from bert_tf.training.experiment import run_experiment
-from bert_tf.training.run_directory import RunDirectory
 
 PEER = Path(__file__).with_name("peers") / "huggingface_classification.py"
 ROUNDS = 5

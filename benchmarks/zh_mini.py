@@ -47,7 +47,7 @@ def write_splits(folder: Path) -> dict[str, str]:
 
 def fine_tune(paths: dict[str, str], output: Path, seed: int, changes: dict[str, Any]) -> dict[str, Any]:
     """Trains, and scores on the test texts, beside the baselines."""
-    from bert_tf.evaluation.run_evaluation import evaluate_run
+    from bert_tf.runs.run_evaluation import evaluate_run
     from bert_tf.training.experiment import run_experiment
 
     given = load(CONFIG, ExperimentConfig)
@@ -81,9 +81,9 @@ def table(results: dict[str, list[dict[str, Any]]], tfidf: float) -> str:
 
 def check_corpus() -> None:
     """Counts the held-out texts of the demo in the corpora, before and after the exclusion."""
-    from bert_tf.pretraining.config import PretrainingConfig
     from bert_tf.pretraining.exclusion import Exclusion, held_out_texts, normalise
-    from bert_tf.pretraining.experiment import corpus_texts
+    from bert_tf.pretraining.pretraining_config import PretrainingConfig
+    from bert_tf.pretraining.pretraining_experiment import corpus_texts
 
     held_out = list(held_out_texts(CONFIG))
     exclusion = Exclusion(held_out)

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from bert_tf.config import Config, merge, read_yaml, validate
-from bert_tf.data.encodings import AUTO, check_name
+from bert_tf.encodings import AUTO, check_name
 from bert_tf.errors import UserError
 
 logger = logging.getLogger("bert_tf")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
@@ -10,9 +11,8 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_ori
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from bert_tf.data.encodings import check_name
+from bert_tf.encodings import check_name
 from bert_tf.errors import UserError
-from bert_tf.tasks import task_names
 
 
 def _as_list(value: Any) -> Any:
@@ -21,7 +21,7 @@ def _as_list(value: Any) -> Any:
 
 Config = TypeVar("Config", bound=BaseModel)
 
-TASK_HELP = f"what the model answers: {', '.join(task_names())}; its options are --head.*"
+TASK_HELP = "what the model answers; its options are --head.*"
 
 DataSpec = Annotated[list[str], BeforeValidator(_as_list)]
 """One data spec or several: a path, a glob, ``tfds:…`` or ``demo:…``; a single string becomes a list of one."""
@@ -167,7 +167,7 @@ class ScratchConfig(Section):
     lowercase: bool = Field(True, description="lower-case and strip accents, as bert-uncased and bert-chinese do")
 
 
-class RunConfig(Section):
+class RunConfig(Section, ABC):
     """What every run has, whatever it trains.
 
     Attributes:
@@ -192,9 +192,13 @@ class RunConfig(Section):
         """The config as YAML text that :func:`load` reads back to an equal config."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
+    @abstractmethod
     def training_data(self) -> list[str]:
         """The data specs that decide the run's weights: what trains, and what chooses the best epoch."""
-        raise NotImplementedError
+
+    @abstractmethod
+    def as_experiment(self) -> ExperimentConfig:
+        """What the config says about its model and data, for whoever evaluates the run."""
 
 
 class ExperimentConfig(RunConfig):
@@ -213,6 +217,9 @@ class ExperimentConfig(RunConfig):
 
     def training_data(self) -> list[str]:
         return [*(self.data.train or []), *(self.data.validation or [])]
+
+    def as_experiment(self) -> ExperimentConfig:
+        return self
 
 
 def read_yaml(path: str | Path) -> tuple[dict[str, Any], dict[str, int]]:

@@ -42,13 +42,13 @@ def main(argv: Sequence[str]) -> None:
     def step(number: int, title: str) -> None:
         print(f"\n[{number}/5] {title}  ({time.monotonic() - started:.0f} s)", flush=True)
 
-    from bert_tf.client import GrpcClient, RestClient
-    from bert_tf.evaluation import report
-    from bert_tf.evaluation.run_evaluation import evaluate_run
-    from bert_tf.exporting.saved_model import export_saved_model
-    from bert_tf.server import ModelServer
+    from bert_tf.exporting.formats.saved_model import export_saved_model
+    from bert_tf.insight.reports import metrics_text as report
+    from bert_tf.runs.run_directory import RunDirectory
+    from bert_tf.runs.run_evaluation import evaluate_run
+    from bert_tf.serving.client import GrpcClient, RestClient
+    from bert_tf.serving.server import ModelServer
     from bert_tf.training.experiment import run_experiment
-    from bert_tf.training.run_directory import RunDirectory
 
     step(1, f"train on demo:zh_reviews, backbone {config.backbone}")
     if config.backbone.startswith("scratch:"):

@@ -15,8 +15,8 @@ from bert_tf.errors import UserError
 from bert_tf.model_flags import ColumnFlags, add_head_flags, add_model_flags, check_data, open_model, open_tasks
 
 if TYPE_CHECKING:
-    from bert_tf.training.run_directory import RunDirectory
-    from bert_tf.training.untrained import UntrainedModel
+    from bert_tf.runs.run_directory import RunDirectory
+    from bert_tf.runs.untrained import UntrainedModel
 
 logger = logging.getLogger("bert_tf")
 
@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> None:
             raise error
         return
 
-    from bert_tf.training.run_directory import RunDirectory
+    from bert_tf.runs.run_directory import RunDirectory
 
     if arguments.data or command_line.config_values(arguments, ColumnFlags):
         raise UserError(f"--data is of one task: give --run {arguments.run}/tasks/NAME, one of {', '.join(members)}.")
@@ -85,9 +85,9 @@ def _evaluate(
         What its ``metrics.json`` holds, and why the files could not be written, if they could not.
     """
     from bert_tf.data.input_files import input_files
-    from bert_tf.evaluation import report
-    from bert_tf.evaluation.run_evaluation import evaluate_run
-    from bert_tf.training.run_directory import RunDirectory
+    from bert_tf.insight.reports import metrics_text as report
+    from bert_tf.runs.run_directory import RunDirectory
+    from bert_tf.runs.run_evaluation import evaluate_run
 
     folder = run.evaluation if isinstance(run, RunDirectory) else None
     if folder:

@@ -50,7 +50,7 @@ def main(argv: Sequence[str]) -> None:
     if arguments.format == "huggingface":
         _export_huggingface_directory(arguments)
         return
-    from bert_tf.exporting.saved_model import export_saved_model, export_tasks
+    from bert_tf.exporting.formats.saved_model import export_saved_model, export_tasks
 
     if members := open_tasks(arguments):
         backbone = None
@@ -76,7 +76,7 @@ def _export_huggingface_directory(arguments: argparse.Namespace) -> None:
     run = None if arguments.backbone and not arguments.run else open_model(arguments)
 
     from bert_tf.backbones.loading import load_backbone
-    from bert_tf.exporting.huggingface_directory import HuggingFaceModel, export_huggingface_directory
+    from bert_tf.exporting.formats.huggingface import HuggingFaceModel, export_huggingface_directory
 
     loaded = load_backbone(arguments.backbone if run is None else f"{run.path}/model")
     if run is None or loaded.pretraining_heads:
@@ -91,9 +91,9 @@ def _export_preset(arguments: argparse.Namespace) -> None:
     for flag in ("version", "task", "backbone"):
         if getattr(arguments, flag) is not None:
             raise UserError(f"--{flag} has no meaning with --format preset: give --run.")
-    from bert_tf.exporting.keras_hub_preset import export_preset
-    from bert_tf.model_files import CHECKSUMS_FILE
-    from bert_tf.training.run_directory import RunDirectory
+    from bert_tf.backbones.model_files import CHECKSUMS_FILE
+    from bert_tf.exporting.formats.preset import export_preset
+    from bert_tf.runs.run_directory import RunDirectory
 
     run = open_model(arguments)
     assert isinstance(run, RunDirectory)  # --backbone was refused

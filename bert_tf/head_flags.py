@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, create_model
 
 from bert_tf.config import validate
 from bert_tf.errors import UserError
-from bert_tf.tasks import find_schema
+from bert_tf.tasks import find_schema, task_names
 
 
 def with_head(schema: type[BaseModel], task: str) -> type[BaseModel]:
@@ -19,7 +19,11 @@ def with_head(schema: type[BaseModel], task: str) -> type[BaseModel]:
         UserError: there is no such task.
     """
     options: Any = find_schema(task).Options
-    return create_model(schema.__name__, __base__=schema, head=(options, Field(default_factory=options)))
+    fields: dict[str, Any] = {"head": (options, Field(default_factory=options))}
+    if "task" in schema.model_fields:
+        default = schema.model_fields["task"].default
+        fields["task"] = str, Field(default, description=f"what the model answers: {', '.join(task_names())}")
+    return create_model(schema.__name__, __base__=schema, **fields)
 
 
 def check_head(task: str, head: Mapping[str, Any]) -> None:

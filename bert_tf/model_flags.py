@@ -17,8 +17,8 @@ from bert_tf.head_flags import with_head
 from bert_tf.tasks import find_schema
 
 if TYPE_CHECKING:
-    from bert_tf.training.run_directory import RunDirectory
-    from bert_tf.training.untrained import UntrainedModel
+    from bert_tf.runs.run_directory import RunDirectory
+    from bert_tf.runs.untrained import UntrainedModel
 
 
 class HeadFlags(BaseModel):
@@ -58,8 +58,8 @@ def open_model(arguments: argparse.Namespace) -> RunDirectory | UntrainedModel:
     Raises:
         UserError: neither or both of ``--run`` and ``--backbone`` are given, or the model is not there.
     """
-    from bert_tf.training.run_directory import RunDirectory
-    from bert_tf.training.untrained import UntrainedModel
+    from bert_tf.runs.run_directory import RunDirectory
+    from bert_tf.runs.untrained import UntrainedModel
 
     head = command_line.config_values(arguments, HeadFlags).get("head", {})
     if (arguments.run is None) == (arguments.backbone is None):
@@ -96,7 +96,7 @@ def open_tasks(arguments: argparse.Namespace) -> dict[str, RunDirectory]:
     Raises:
         UserError: a task holds no model yet.
     """
-    from bert_tf.training.run_directory import RunDirectory
+    from bert_tf.runs.run_directory import RunDirectory
 
     if arguments.run is None:
         return {}

@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> None:
         raise UserError("Give either --data, or records, such as --text.")
     check_data(arguments, labelled=False)
 
-    from bert_tf.evaluation.answer_files import answer_format
+    from bert_tf.inference.answer_files import answer_format
 
     answer_format(arguments.output)
 
@@ -61,9 +61,9 @@ def main(argv: Sequence[str]) -> None:
     from bert_tf.data.input_files import input_files
     from bert_tf.data.records import Records
     from bert_tf.data.typed_records import typed_rows
-    from bert_tf.evaluation.answer_files import columns_of, open_answers
-    from bert_tf.evaluation.inference import answer_records
-    from bert_tf.evaluation.run_evaluation import open_evaluation_data
+    from bert_tf.inference.answer_files import columns_of, open_answers
+    from bert_tf.inference.predict import answer_records
+    from bert_tf.runs.run_evaluation import open_evaluation_data
 
     if arguments.output:
         refuse_input_as_output(arguments.output, input_files(arguments.data or []))

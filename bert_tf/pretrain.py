@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bert_tf import command_line
-from bert_tf.pretraining.config import PretrainingConfig
 from bert_tf.pretraining.corpus_records import check_corpus
+from bert_tf.pretraining.pretraining_config import PretrainingConfig
 from bert_tf.training.config_checks import check_recipe
 from bert_tf.training.run_start import add_run_flags, name_resumed_run
 
@@ -33,7 +33,9 @@ def main(argv: Sequence[str]) -> None:
         check_recipe(config.training, config.metrics(), config.validation is not None or config.validation_ratio > 0)
     check_corpus(config, [*config.data, *(config.validation or [])])
 
-    from bert_tf.pretraining.experiment import run_pretraining  # TensorFlow loads only once the flags are right
+    from bert_tf.pretraining.pretraining_experiment import (
+        run_pretraining,  # TensorFlow loads only once the flags are right
+    )
 
     run_pretraining(config, resume=arguments.resume)
 

@@ -39,9 +39,9 @@ def main(argv: Sequence[str]) -> None:
 
     from bert_tf.data.input_files import input_files
     from bert_tf.data.records import Records, Row
-    from bert_tf.evaluation import semantic_search
-    from bert_tf.evaluation.inference import build_predict
-    from bert_tf.evaluation.run_evaluation import open_evaluation_data
+    from bert_tf.inference import semantic_search
+    from bert_tf.inference.predict import build_predict
+    from bert_tf.runs.run_evaluation import open_evaluation_data
 
     if arguments.index:
         refuse_input_as_output(arguments.index, input_files(arguments.data), "--index")

@@ -14,8 +14,8 @@ from bert_tf import command_line
 from bert_tf.errors import UserError
 
 if TYPE_CHECKING:
-    from bert_tf.server.limits import Limits
-    from bert_tf.server.model_config import ServedModel
+    from bert_tf.serving.server.limits import Limits
+    from bert_tf.serving.server.model_config import ServedModel
 
 EXAMPLES = """\
   python -m bert_tf.serve --model_name sentiment --model_base_path exported/sentiment --port 8500 --rest_api_port 8501
@@ -32,8 +32,8 @@ def main(argv: Sequence[str]) -> None:
         if not 0 <= getattr(arguments, flag) < 2**16:
             raise UserError(f"--{flag} must be from 0 to 65535, not {getattr(arguments, flag)}.")
 
-    from bert_tf.server import ModelServer
-    from bert_tf.server.repository import Retries
+    from bert_tf.serving.server import ModelServer
+    from bert_tf.serving.server.repository import Retries
 
     server = ModelServer(
         _models(arguments),
@@ -139,7 +139,7 @@ def _parser() -> command_line.ArgumentParser:
 
 
 def _models(arguments: argparse.Namespace) -> dict[str, ServedModel]:
-    from bert_tf.server.model_config import ServedModel, read_model_config
+    from bert_tf.serving.server.model_config import ServedModel, read_model_config
 
     if arguments.model_config_file:
         return read_model_config(Path(arguments.model_config_file))
@@ -147,7 +147,7 @@ def _models(arguments: argparse.Namespace) -> dict[str, ServedModel]:
 
 
 def _limits(arguments: argparse.Namespace) -> Limits:
-    from bert_tf.server.limits import Limits
+    from bert_tf.serving.server.limits import Limits
 
     threads = {} if arguments.prediction_threads is None else {"threads": arguments.prediction_threads}
     return Limits(

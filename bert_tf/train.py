@@ -12,8 +12,8 @@ from bert_tf.config import ExperimentConfig, read_yaml, validate
 from bert_tf.data.early_check import check_training_data
 from bert_tf.errors import UserError
 from bert_tf.head_flags import check_head, with_head
-from bert_tf.multi_task.config import MultiTaskConfig, check_tasks
-from bert_tf.multi_task.mistakes import mistakes_of
+from bert_tf.multi_task.multi_task_config import MultiTaskConfig, check_tasks
+from bert_tf.multi_task.task_errors import mistakes_of
 from bert_tf.tasks import find_schema
 from bert_tf.training.config_checks import check_experiment
 from bert_tf.training.run_start import add_run_flags, name_resumed_run
@@ -57,7 +57,7 @@ def main(argv: Sequence[str]) -> None:
         if not arguments.resume:
             check_tasks(config)
 
-        from bert_tf.multi_task.experiment import run_multi_task
+        from bert_tf.multi_task.multi_task_experiment import run_multi_task
 
         run_multi_task(config, resume=arguments.resume)
     else:

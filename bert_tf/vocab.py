@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> None:
 
     from bert_tf.data.input_files import input_files
     from bert_tf.data.sources import open_records
-    from bert_tf.evaluation.report import table
+    from bert_tf.tables import table
     from bert_tf.tokenization.vocabulary import RESERVED_TOKENS, check_vocabulary, learn_vocabulary
     from bert_tf.tokenization.vocabulary_report import report_vocabulary
 

@@ -49,9 +49,9 @@ def main(argv: Sequence[str]) -> None:
 
     from bert_tf.data.records import Records, Row
     from bert_tf.data.sources import open_records
-    from bert_tf.evaluation.inference import prediction_line
-    from bert_tf.evaluation.zero_shot import Inference, classify
-    from bert_tf.training.run_directory import RunDirectory
+    from bert_tf.inference.predict import prediction_line
+    from bert_tf.inference.zero_shot import Inference, classify
+    from bert_tf.runs.run_directory import RunDirectory
 
     run = RunDirectory.open(arguments.run)
     config = run.config()

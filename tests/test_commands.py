@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from bert_tf.errors import UserError
-from bert_tf.training.run_lock import locked
+from bert_tf.runs.run_lock import locked
 from tests.conftest import REPOSITORY, Command, free_port
 from tests.test_atomic_file import everything
 

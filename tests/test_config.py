@@ -8,8 +8,8 @@ import pytest
 
 from bert_tf.config import ExperimentConfig, load, merge, validate
 from bert_tf.errors import UserError
-from bert_tf.multi_task.config import MultiTaskConfig
-from bert_tf.pretraining.config import PretrainingConfig
+from bert_tf.multi_task.multi_task_config import MultiTaskConfig
+from bert_tf.pretraining.pretraining_config import PretrainingConfig
 from tests.conftest import REPOSITORY
 
 

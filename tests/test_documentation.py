@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from bert_tf import command_line
 from bert_tf.config import ExperimentConfig, validate
-from bert_tf.multi_task.config import MultiTaskConfig
+from bert_tf.multi_task.multi_task_config import MultiTaskConfig
 from bert_tf.tasks import find_schema
 from tests.conftest import REPOSITORY
 

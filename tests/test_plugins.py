@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from bert_tf import plugins
-from bert_tf.config import RunConfig, TrainingConfig
+from bert_tf.config import ExperimentConfig, TrainingConfig
 from bert_tf.errors import UserError
 from bert_tf.optimization import OPTIMIZERS
 from bert_tf.plugins import Registry, declared_options
@@ -20,7 +20,7 @@ from tests.conftest import REPOSITORY
 def test_options_are_read_without_tensorflow() -> None:
     script = (
         "import sys; from bert_tf.training.plugin_options import PluginOptions; from bert_tf.config import *; "
-        "c = RunConfig(output='x', hooks={'ema': {'decay': 0.5}}, optimizer={'beta_2': '0.9'}); "
+        "c = ExperimentConfig(output='x', hooks={'ema': {'decay': 0.5}}, optimizer={'beta_2': '0.9'}); "
         "o = PluginOptions.of(c, TrainingConfig()); "
         "assert o.hooks['ema'].decay == 0.5 and o.optimizer['beta_2'] == 0.9; "
         "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules"
@@ -42,7 +42,7 @@ def test_options_are_read_without_tensorflow() -> None:
 )
 def test_mistakes_are_named(values: dict[str, object], recipe: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        PluginOptions.of(RunConfig(output="x", **values), TrainingConfig(**recipe))
+        PluginOptions.of(ExperimentConfig(backbone="scratch:tiny", output="x", **values), TrainingConfig(**recipe))
 
 
 def test_two_plugins_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

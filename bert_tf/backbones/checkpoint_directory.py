@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bert_tf.backbones.bert_encoder import BertEncoder
 from bert_tf.backbones.huggingface_tokenizer import CONFIG, read_settings, read_tokens
 from bert_tf.errors import UserError
+from bert_tf.modeling.encoders.bert_encoder import BertEncoder
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 
 logger = logging.getLogger("bert_tf")

@@ -11,10 +11,11 @@ from pathlib import Path
 import keras_hub
 import numpy as np
 
-from bert_tf.backbones import bert_encoder, sources  # noqa: F401  (registers BertEncoder for loading)
+from bert_tf.backbones import sources
+from bert_tf.backbones.model_files import check_files
 from bert_tf.config import ScratchConfig
 from bert_tf.errors import UserError
-from bert_tf.model_files import check_files
+from bert_tf.modeling.encoders import bert_encoder  # noqa: F401  (registers BertEncoder for loading)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import keras_hub
 
-from bert_tf.backbones.bert_encoder import ACTIVATIONS
 from bert_tf.backbones.bert_weights import NamedVariable, dense, layer_norm
+from bert_tf.modeling.encoders.bert_encoder import ACTIVATIONS
 
 
 def build_masked_token_head(backbone: keras_hub.models.BertBackbone, dtype: Any) -> keras_hub.layers.MaskedLMHead:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, TextIO
 
-from bert_tf.data import encodings
+from bert_tf import encodings
 from bert_tf.data.files import ZIP, open_binary
 from bert_tf.data.notices import notice
 from bert_tf.errors import UserError

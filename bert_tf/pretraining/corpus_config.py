@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from bert_tf.config import DataSpec, Encoding, Section, TextCleaningConfig
-from bert_tf.pretraining.config import CorpusConfig
+from bert_tf.pretraining.pretraining_config import CorpusConfig
 
 
 class FilterConfig(Section):

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from bert_tf.data.files import suffix
-from bert_tf.data.markup import without_html
 from bert_tf.data.records import text_of
 from bert_tf.data.sources import expand_specs, open_records
 from bert_tf.errors import UserError
@@ -14,6 +13,7 @@ from bert_tf.pretraining.corpus_config import PreparationConfig
 from bert_tf.pretraining.corpus_records import open_corpus
 from bert_tf.pretraining.documents import read_documents
 from bert_tf.pretraining.exclusion import Exclusion, held_out_texts
+from bert_tf.tokenization.markup import without_html
 
 
 def read_source(spec: str, config: PreparationConfig) -> Iterator[str]:

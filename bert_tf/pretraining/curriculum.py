@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from bert_tf.pretraining.batches import PretrainingBatches
+from bert_tf.pretraining.pretraining_batches import PretrainingBatches
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from bert_tf.pretraining.config import MaskingConfig
+from bert_tf.pretraining.pretraining_config import MaskingConfig
 
 NO_TARGET = -1
 """Fills the rows of targets that have fewer masked tokens than others."""

@@ -15,10 +15,10 @@ from pydantic import BaseModel
 
 from bert_tf.data.files import is_remote
 from bert_tf.errors import UserError
-from bert_tf.pretraining.config import PretrainingConfig
 from bert_tf.pretraining.corpus_config import PreparationConfig
 from bert_tf.pretraining.corpus_steps import DROPPED
 from bert_tf.pretraining.example_files import Description, write_description
+from bert_tf.pretraining.pretraining_config import PretrainingConfig
 
 VOCABULARY_FILE = "vocab.txt"
 _DESCRIPTION = "description.json"

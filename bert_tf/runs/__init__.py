@@ -1,1 +1,1 @@
-"""A run directory, opened: what it answers, how good it is, what it exports."""
+"""Run directories: their files, the run in them, its evaluation."""

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from bert_tf.config import ExperimentConfig
-from bert_tf.evaluation.run_evaluation import Scores, evaluate_run
-from bert_tf.exporting.saved_model import export_saved_model
+from bert_tf.exporting.formats.saved_model import export_saved_model
+from bert_tf.runs.run_directory import RunDirectory
+from bert_tf.runs.run_evaluation import Scores, evaluate_run
 from bert_tf.tasks.task import TextTask
-from bert_tf.training.run_directory import RunDirectory
 
 
 class LoadedRun:
@@ -48,7 +48,7 @@ class LoadedRun:
         return self.task.answer(records, batch_size=batch_size)
 
     def evaluate(self, data: Sequence[str] | None = None, *, columns: Mapping[str, str] | None = None) -> Scores:
-        """Scores the run; see :func:`bert_tf.evaluation.run_evaluation.evaluate_run`.
+        """Scores the run; see :func:`bert_tf.runs.run_evaluation.evaluate_run`.
 
         Args:
             data: data specs; default the run's test data, else its validation data.

@@ -8,9 +8,9 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
-from bert_tf.layers.pooling import pool
-from bert_tf.layers.pooling_kinds import Pooling
-from bert_tf.losses.cross_entropy import SoftmaxLoss
+from bert_tf.modeling.layers.pooling import pool
+from bert_tf.modeling.layers.pooling_kinds import Pooling
+from bert_tf.modeling.losses.cross_entropy import SoftmaxLoss
 from bert_tf.tasks.schemas.classification import ClassificationSchema
 from bert_tf.tasks.single_label import SingleLabelTask
 
@@ -24,9 +24,9 @@ class TextClassifier(ClassificationSchema, SingleLabelTask):
         preprocessor: turns strings into the backbone's inputs.
         labels: label names by class index.
         pair: whether the model reads ``text_pair`` beside ``text``.
-        pooling: which vector stands for the text, see :data:`bert_tf.layers.pooling_kinds.Pooling`.
+        pooling: which vector stands for the text, see :data:`bert_tf.modeling.layers.pooling_kinds.Pooling`.
         dropout: share of the pooled features dropped in training.
-        label_smoothing: see :class:`bert_tf.losses.cross_entropy.SoftmaxLoss`, as the next two.
+        label_smoothing: see :class:`bert_tf.modeling.losses.cross_entropy.SoftmaxLoss`, as the next two.
         focal_gamma: 0 is cross-entropy.
         class_weights: one factor per label, or ``none``.
         positive_label: of two labels, the one that ``f1_positive`` and ``threshold`` mean; default the last.

@@ -12,10 +12,10 @@ from keras import ops
 from bert_tf.backbones.loading import LoadedBackbone
 from bert_tf.config import TextCleaningConfig
 from bert_tf.errors import UserError
-from bert_tf.layers.pooling import pool
-from bert_tf.layers.pooling_kinds import Pooling, WindowPooling
-from bert_tf.layers.windows import FoldWindows, UnfoldWindows, window_pooling
-from bert_tf.losses.cross_entropy import SoftmaxLoss
+from bert_tf.modeling.layers.pooling import pool
+from bert_tf.modeling.layers.pooling_kinds import Pooling, WindowPooling
+from bert_tf.modeling.layers.window_pooling import FoldWindows, UnfoldWindows, window_pooling
+from bert_tf.modeling.losses.cross_entropy import SoftmaxLoss
 from bert_tf.tasks.schemas.document_classification import DocumentClassificationSchema
 from bert_tf.tasks.single_label import SingleLabelTask
 from bert_tf.tokenization.document_preprocessor import DocumentPreprocessor, Strategy
@@ -35,9 +35,9 @@ class DocumentClassifier(DocumentClassificationSchema, SingleLabelTask):
         strategy: ``windows`` (Pappagari et al. 2019) or ``head_tail`` (Sun et al. 2019).
         max_windows: most windows of a document.
         window_pooling: how the windows become one vector.
-        pooling: which vector stands for a window, see :data:`bert_tf.layers.pooling_kinds.Pooling`.
+        pooling: which vector stands for a window, see :data:`bert_tf.modeling.layers.pooling_kinds.Pooling`.
         dropout: share of the pooled features dropped in training.
-        label_smoothing: see :class:`bert_tf.losses.cross_entropy.SoftmaxLoss`, as the next two.
+        label_smoothing: see :class:`bert_tf.modeling.losses.cross_entropy.SoftmaxLoss`, as the next two.
         focal_gamma: 0 is cross-entropy.
         class_weights: one factor per label, or ``none``.
         positive_label: of two labels, the one that ``f1_positive`` and ``threshold`` mean; default the last.

@@ -14,10 +14,16 @@ from pydantic import BaseModel
 from bert_tf.data.cleaning import hash_of
 from bert_tf.data.records import Records, Row, is_missing
 from bert_tf.errors import UserError
-from bert_tf.evaluation.embedding_metrics import pair_metrics
-from bert_tf.layers.pooling import MaskedMean, token_vectors
-from bert_tf.layers.windows import fold, unfold
-from bert_tf.losses.embedding_losses import contrastive_loss, cosent_loss, cosine, first_of_equals, triplet_loss
+from bert_tf.metrics.embedding_metrics import pair_metrics
+from bert_tf.modeling.layers.pooling import MaskedMean, token_vectors
+from bert_tf.modeling.layers.window_pooling import fold, unfold
+from bert_tf.modeling.losses.embedding_losses import (
+    contrastive_loss,
+    cosent_loss,
+    cosine,
+    first_of_equals,
+    triplet_loss,
+)
 from bert_tf.tasks.schemas.embedding import EmbeddingSchema
 from bert_tf.tasks.task import TextTask
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor, group
@@ -163,7 +169,7 @@ class SentenceEncoder(EmbeddingSchema, TextTask):
         return [name for name in self.score_names if name == "score" or (name in correlations) == bool(counted)]
 
     def loss_per_example(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-        """See ``bert_tf.losses.embedding_losses``; the other examples are those of this call.
+        """See ``bert_tf.modeling.losses.embedding_losses``; the other examples are those of this call.
 
         Args:
             targets: ``(batch, 3)``, see :meth:`target`.

@@ -14,12 +14,12 @@ from pydantic import BaseModel
 from bert_tf.data.labels import class_index, counts_of, label_names, labels_of, short_list
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
-from bert_tf.evaluation.mistakes import Mistake, different_items
-from bert_tf.evaluation.multi_label_metrics import multi_label_metrics
-from bert_tf.evaluation.thresholds import best_f1_threshold
-from bert_tf.layers.pooling import pool
-from bert_tf.layers.pooling_kinds import Pooling
-from bert_tf.losses.cross_entropy import balanced_weights, sigmoid_cross_entropy
+from bert_tf.metrics.multi_label_metrics import multi_label_metrics
+from bert_tf.metrics.thresholds import best_f1_threshold
+from bert_tf.modeling.layers.pooling import pool
+from bert_tf.modeling.layers.pooling_kinds import Pooling
+from bert_tf.modeling.losses.cross_entropy import balanced_weights, sigmoid_cross_entropy
+from bert_tf.tasks.mistakes import Mistake, different_items
 from bert_tf.tasks.schemas.multi_label import MultiLabelSchema
 from bert_tf.tasks.task import TextTask
 
@@ -36,9 +36,9 @@ class MultiLabelClassifier(MultiLabelSchema, TextTask):
         separator: parts the labels of a record that has them as one string.
         thresholds: which thresholds :meth:`tune` chooses.
         threshold_values: the probability from which on each label is answered; default 0.5.
-        pooling: which vector stands for the text, see :data:`bert_tf.layers.pooling_kinds.Pooling`.
+        pooling: which vector stands for the text, see :data:`bert_tf.modeling.layers.pooling_kinds.Pooling`.
         dropout: share of the pooled features dropped in training.
-        focal_gamma: see :func:`bert_tf.losses.cross_entropy.sigmoid_cross_entropy`.
+        focal_gamma: see :func:`bert_tf.modeling.losses.cross_entropy.sigmoid_cross_entropy`.
         class_weights: for each label the factors where it is wrong and where it is right, or ``none``.
         label_shares: of the training texts, the share that has each label. A new model begins by answering it to every
             text, so that the first updates need not find it (Lin et al. 2017, section 4.1). Balanced labels begin at a

@@ -13,9 +13,9 @@ from pydantic import BaseModel
 from bert_tf.data.labels import label_of, label_text
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
-from bert_tf.evaluation.mistakes import Mistake, different
-from bert_tf.layers.pooling import pool
-from bert_tf.layers.windows import fold, unfold
+from bert_tf.modeling.layers.pooling import pool
+from bert_tf.modeling.layers.window_pooling import fold, unfold
+from bert_tf.tasks.mistakes import Mistake, different
 from bert_tf.tasks.schemas.multiple_choice import MultipleChoiceSchema
 from bert_tf.tasks.task import TextTask
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor, group
@@ -36,7 +36,7 @@ class ChoiceScorer(MultipleChoiceSchema, TextTask):
         preprocessor: turns strings into the backbone's inputs.
         question: whether the model reads a ``question`` beside ``text``.
         dropout: share of the pooled features dropped in training.
-        pooling: see ``bert_tf.layers.pooling``.
+        pooling: see ``bert_tf.modeling.layers.pooling``.
 
     Example:
     ```python

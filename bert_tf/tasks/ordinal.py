@@ -14,9 +14,9 @@ from pydantic import BaseModel
 from bert_tf.data.labels import number_of
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
-from bert_tf.evaluation.ordinal_metrics import ordinal_metrics
-from bert_tf.layers.pooling import pool
-from bert_tf.layers.pooling_kinds import Pooling
+from bert_tf.metrics.ordinal_metrics import ordinal_metrics
+from bert_tf.modeling.layers.pooling import pool
+from bert_tf.modeling.layers.pooling_kinds import Pooling
 from bert_tf.tasks.schemas.ordinal import OrdinalSchema
 from bert_tf.tasks.single_label import SingleLabelTask
 
@@ -63,7 +63,7 @@ class OrdinalClassifier(OrdinalSchema, SingleLabelTask):
         labels: label names from the lowest rank to the highest.
         rank_biases: log-odds that the truth lies beyond each rank but the last, before training; default evenly apart.
         pair: whether the model reads ``text_pair`` beside ``text``.
-        pooling: which vector stands for the text, see :data:`bert_tf.layers.pooling_kinds.Pooling`.
+        pooling: which vector stands for the text, see :data:`bert_tf.modeling.layers.pooling_kinds.Pooling`.
         dropout: share of the pooled features dropped in training.
     """
 

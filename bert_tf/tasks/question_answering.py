@@ -17,10 +17,10 @@ from bert_tf.config import TextCleaningConfig
 from bert_tf.data.answer_spans import NO_ANSWER, NOT_FOUND, find_answer
 from bert_tf.data.records import Records, Row, is_missing
 from bert_tf.errors import UserError
-from bert_tf.evaluation.best_spans import IMPOSSIBLE, best_spans_of_records, best_spans_of_windows
-from bert_tf.evaluation.mistakes import Mistake
-from bert_tf.evaluation.question_answering_metrics import answer_metrics, answer_scores, best_threshold
-from bert_tf.layers.pooling import token_vectors
+from bert_tf.metrics.question_answering_metrics import answer_metrics, answer_scores, best_threshold
+from bert_tf.modeling.decoding.best_spans import IMPOSSIBLE, best_spans_of_records, best_spans_of_windows
+from bert_tf.modeling.layers.pooling import token_vectors
+from bert_tf.tasks.mistakes import Mistake
 from bert_tf.tasks.schemas.question_answering import QuestionAnsweringSchema
 from bert_tf.tasks.task import TextTask
 from bert_tf.tokenization.offsets import tokenize_with_offsets

@@ -14,10 +14,10 @@ from pydantic import BaseModel
 from bert_tf.data.labels import label_of, number_of
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
-from bert_tf.evaluation.mistakes import Mistake
-from bert_tf.evaluation.regression_metrics import regression_metrics
-from bert_tf.layers.pooling import pool
-from bert_tf.layers.pooling_kinds import Pooling
+from bert_tf.metrics.regression_metrics import regression_metrics
+from bert_tf.modeling.layers.pooling import pool
+from bert_tf.modeling.layers.pooling_kinds import Pooling
+from bert_tf.tasks.mistakes import Mistake
 from bert_tf.tasks.schemas.regression import RegressionSchema
 from bert_tf.tasks.task import TextTask
 
@@ -37,7 +37,7 @@ class TextRegressor(RegressionSchema, TextTask):
         bounds: lowest and highest answer.
         mean: mean of the training targets, for models without bounds.
         standard_deviation: theirs too.
-        pooling: which vector stands for the text, see :data:`bert_tf.layers.pooling_kinds.Pooling`.
+        pooling: which vector stands for the text, see :data:`bert_tf.modeling.layers.pooling_kinds.Pooling`.
         dropout: share of the pooled features dropped in training.
     """
 

@@ -16,11 +16,11 @@ from bert_tf.data.binary_labels import positive_label
 from bert_tf.data.labels import class_index, counts_of, label_names, label_of, short_list
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
-from bert_tf.evaluation.baselines import majority_baseline, tfidf_baseline
-from bert_tf.evaluation.classification_metrics import classification_metrics
-from bert_tf.evaluation.mistakes import Mistake, different
-from bert_tf.evaluation.thresholds import best_f1_threshold
-from bert_tf.losses.cross_entropy import balanced_weights
+from bert_tf.metrics.baselines import majority_baseline, tfidf_baseline
+from bert_tf.metrics.classification_metrics import classification_metrics
+from bert_tf.metrics.thresholds import best_f1_threshold
+from bert_tf.modeling.losses.cross_entropy import balanced_weights
+from bert_tf.tasks.mistakes import Mistake, different
 from bert_tf.tasks.task import TextTask
 
 

@@ -17,12 +17,12 @@ from bert_tf.data.span_records import joined, overlapping, spans_in
 from bert_tf.data.tag_schemes import Scheme, SchemeFinder, Span
 from bert_tf.data.tag_shares import TagCounter
 from bert_tf.errors import UserError
-from bert_tf.evaluation.entity_metrics import entity_metrics, on_tokens, token_accuracy
-from bert_tf.evaluation.mistakes import Mistake, different_items
-from bert_tf.layers.crf import ConditionalRandomField, log_likelihood
-from bert_tf.layers.entity_decoding import decode_spans, decode_tags
-from bert_tf.layers.pooling import token_vectors
-from bert_tf.layers.span_pointer import SpanPointer, multilabel_loss, no_span_yet
+from bert_tf.metrics.entity_metrics import entity_metrics, on_tokens, token_accuracy
+from bert_tf.modeling.decoding.entity_decoding import decode_spans, decode_tags
+from bert_tf.modeling.layers.crf import ConditionalRandomField, log_likelihood
+from bert_tf.modeling.layers.pooling import token_vectors
+from bert_tf.modeling.layers.span_pointer import SpanPointer, multilabel_loss, no_span_yet
+from bert_tf.tasks.mistakes import Mistake, different_items
 from bert_tf.tasks.schemas.tagging import Decoder, LabelPieces, TaggingSchema
 from bert_tf.tasks.task import TextTask
 from bert_tf.tasks.unreachable_spans import UnreachableSpans

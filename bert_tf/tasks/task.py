@@ -24,6 +24,7 @@ from keras_hub.src.utils.preset_utils import (
 from pydantic import BaseModel
 
 from bert_tf.backbones.loading import LoadedBackbone, load_backbone
+from bert_tf.backbones.model_files import check_files, write_checksums
 from bert_tf.backbones.shipped_presets import shipped_preset
 from bert_tf.config import TextCleaningConfig
 from bert_tf.data.batching import column_arrays
@@ -33,9 +34,8 @@ from bert_tf.data.labels import given_labels
 from bert_tf.data.records import Records, Row
 from bert_tf.data.schema import TaskSchema
 from bert_tf.errors import UserError
-from bert_tf.evaluation.answer_values import short_floats
-from bert_tf.evaluation.mistakes import Mistake
-from bert_tf.model_files import check_files, write_checksums
+from bert_tf.tasks.answer_values import short_floats
+from bert_tf.tasks.mistakes import Mistake
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor
 
 

@@ -15,14 +15,14 @@ import numpy as np
 import tensorflow as tf
 from pydantic import BaseModel
 
-from bert_tf.backbones.dropout import set_dropout
 from bert_tf.backbones.loading import LoadedBackbone
 from bert_tf.data.records import Records, Row, text_of
-from bert_tf.decoding.search import beam_search, greedy_search
 from bert_tf.errors import UserError
-from bert_tf.evaluation.translation_metrics import translation_metrics
-from bert_tf.layers.decoder import TextDecoder
-from bert_tf.layers.pooling import token_vectors
+from bert_tf.metrics.translation_metrics import translation_metrics
+from bert_tf.modeling.decoding.beam_search import beam_search, greedy_search
+from bert_tf.modeling.encoders.dropout import set_dropout
+from bert_tf.modeling.layers.decoder import TextDecoder
+from bert_tf.modeling.layers.pooling import token_vectors
 from bert_tf.tasks.schemas.translation import Options, TranslationSchema
 from bert_tf.tasks.task import TextTask
 from bert_tf.tokenization import target_tokenizer

@@ -11,7 +11,7 @@ import tensorflow as tf
 from bert_tf.data.records import Row
 from bert_tf.data.span_records import joined
 from bert_tf.data.tag_schemes import Span
-from bert_tf.evaluation.entity_metrics import on_tokens
+from bert_tf.metrics.entity_metrics import on_tokens
 from bert_tf.tokenization.pieces import Pieces, on_units
 
 logger = logging.getLogger("bert_tf")

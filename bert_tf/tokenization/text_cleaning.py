@@ -10,8 +10,8 @@ import tensorflow as tf
 import tensorflow_text as tf_text
 
 from bert_tf.config import TextCleaningConfig
-from bert_tf.data import cleaning as classes
-from bert_tf.data.markup import SPACES
+from bert_tf.tokenization import unseen_characters as classes
+from bert_tf.tokenization.markup import SPACES
 from bert_tf.tokenization.text_markup import without_html
 from bert_tf.tokenization.traced_text import Change, TracedText, character_counts, is_in, rows_of
 

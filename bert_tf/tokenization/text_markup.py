@@ -1,4 +1,4 @@
-"""HTML in texts, in the graph: what :func:`bert_tf.data.markup.without_html` does in Python."""
+"""HTML in texts, in the graph: what :func:`bert_tf.tokenization.markup.without_html` does in Python."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from html.entities import html5
 
 import tensorflow as tf
 
-from bert_tf.data.markup import INLINE_NAMES, OTHER_NAMES, TAG, UNSEEN
+from bert_tf.tokenization.markup import INLINE_NAMES, OTHER_NAMES, TAG, UNSEEN
 from bert_tf.tokenization.traced_text import Change, TracedText, replace
 
 # Of the names that begin alike, the longest comes first.

@@ -21,7 +21,9 @@ from bert_tf.data.records import Records
 from bert_tf.data.splits import Splits, open_splits
 from bert_tf.data.token_batching import TokenBatches
 from bert_tf.errors import UserError
-from bert_tf.evaluation.inference import build_predict, evaluate_records
+from bert_tf.inference.predict import build_predict, evaluate_records
+from bert_tf.runs.run_directory import RunDirectory
+from bert_tf.runs.run_lock import locked
 from bert_tf.tasks import find_task
 from bert_tf.tasks.task import TextTask
 from bert_tf.training.checkpoint import Progress
@@ -29,8 +31,6 @@ from bert_tf.training.config_checks import check_experiment, check_metric
 from bert_tf.training.data_summary import DataSummary
 from bert_tf.training.loop import train
 from bert_tf.training.plugin_options import PluginOptions
-from bert_tf.training.run_directory import RunDirectory
-from bert_tf.training.run_lock import locked
 from bert_tf.training.run_start import check_startable
 from bert_tf.training.strategy import build_strategy, check_batch_size, describe_strategy, is_chief
 

@@ -26,12 +26,12 @@ from bert_tf.errors import UserError
 from bert_tf.keras_internals import layers_of
 from bert_tf.optimization.build_optimizer import build_optimizer
 from bert_tf.optimization.groups import declared
+from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.tasks.task import TextTask
 from bert_tf.training.checkpoint import Checkpoints, Progress
 from bert_tf.training.hook import Hooks
 from bert_tf.training.plugin_options import PluginOptions
 from bert_tf.training.progress import ProgressReport, TensorBoardCurves
-from bert_tf.training.run_directory import RunDirectory
 from bert_tf.training.step_losses import StepLosses
 from bert_tf.training.strategy import check_batch_size, distribute, is_chief
 from bert_tf.training.update import build_update

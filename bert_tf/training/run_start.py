@@ -12,10 +12,10 @@ from typing import Any
 
 from bert_tf.config import RunConfig, load
 from bert_tf.errors import UserError
-from bert_tf.training import training_files
+from bert_tf.runs import training_files
+from bert_tf.runs.run_directory import WRITTEN, RunDirectory
+from bert_tf.runs.run_lock import LOCK_FILE
 from bert_tf.training.checkpoint_files import saved_steps
-from bert_tf.training.run_directory import WRITTEN, RunDirectory
-from bert_tf.training.run_lock import LOCK_FILE
 
 _MAY_CHANGE_ON_RESUME = {
     "output",

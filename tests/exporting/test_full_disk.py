@@ -10,10 +10,10 @@ import pytest
 
 from bert_tf.backbones.loading import load_backbone
 from bert_tf.errors import UserError
-from bert_tf.exporting.huggingface_directory import HuggingFaceModel, export_huggingface_directory
-from bert_tf.exporting.keras_hub_preset import export_preset
-from bert_tf.exporting.saved_model import export_saved_model
-from bert_tf.training.run_directory import RunDirectory
+from bert_tf.exporting.formats.huggingface import HuggingFaceModel, export_huggingface_directory
+from bert_tf.exporting.formats.preset import export_preset
+from bert_tf.exporting.formats.saved_model import export_saved_model
+from bert_tf.runs.run_directory import RunDirectory
 from tests.test_atomic_file import largest_file
 
 

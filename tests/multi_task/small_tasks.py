@@ -9,10 +9,10 @@ import tensorflow as tf
 from bert_tf.config import TrainingConfig
 from bert_tf.data.batching import LabelledRows, TrainingBatches
 from bert_tf.data.records import Records, Row
-from bert_tf.multi_task.config import SamplingConfig
-from bert_tf.multi_task.model import MultiTaskModel
-from bert_tf.multi_task.progress import MultiTaskProgress
-from bert_tf.multi_task.updates import MultiTaskBatches, MultiTaskUpdates
+from bert_tf.multi_task.multi_task_config import SamplingConfig
+from bert_tf.multi_task.multi_task_model import MultiTaskModel
+from bert_tf.multi_task.multi_task_progress import MultiTaskProgress
+from bert_tf.multi_task.multi_task_updates import MultiTaskBatches, MultiTaskUpdates
 from bert_tf.tasks.regression import TextRegressor
 from tests.training.small_model import small_classifier, toy_records
 

@@ -17,8 +17,8 @@ def main(folder: Path) -> None:
     import numpy as np
 
     from bert_tf.config import TrainingConfig
+    from bert_tf.runs.run_directory import RunDirectory
     from bert_tf.training.loop import train
-    from bert_tf.training.run_directory import RunDirectory
     from bert_tf.training.strategy import build_strategy
     from tests.multi_task.small_tasks import small_tasks, small_updates
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from bert_tf.pretraining.config import PretrainingConfig
-from bert_tf.pretraining.experiment import run_pretraining
+from bert_tf.pretraining.pretraining_config import PretrainingConfig
+from bert_tf.pretraining.pretraining_experiment import run_pretraining
 
 
 def config(tmp_path: Path, **changes: object) -> PretrainingConfig:

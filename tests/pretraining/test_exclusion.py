@@ -9,9 +9,9 @@ import pytest
 
 from bert_tf.config import ExperimentConfig
 from bert_tf.errors import UserError
-from bert_tf.pretraining.config import PretrainingConfig
 from bert_tf.pretraining.exclusion import Exclusion, held_out_texts
-from bert_tf.pretraining.experiment import corpus_texts
+from bert_tf.pretraining.pretraining_config import PretrainingConfig
+from bert_tf.pretraining.pretraining_experiment import corpus_texts
 
 HELD_OUT = "酒店的位置很方便，离地铁站只有五分钟，房间干净，早餐也不错。"
 OTHER = "这本书的内容非常充实，作者的文笔也很好，值得一读再读。"

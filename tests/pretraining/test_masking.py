@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.pretraining.config import MaskingConfig
 from bert_tf.pretraining.masking import NO_TARGET, Masker
+from bert_tf.pretraining.pretraining_config import MaskingConfig
 
 PAD, UNK, CLS, SEP, MASK = range(5)
 VOCABULARY = 500

@@ -12,13 +12,13 @@ import tensorflow as tf
 
 from bert_tf import prepare_corpus as command
 from bert_tf.errors import UserError
-from bert_tf.pretraining.config import PretrainingConfig
 from bert_tf.pretraining.corpus_preparation import prepare_corpus
 from bert_tf.pretraining.example_files import FEATURES, example_files
 from bert_tf.pretraining.examples import BROKEN, IN_ORDER
 from bert_tf.pretraining.exclusion import held_out_texts
-from bert_tf.pretraining.experiment import run_pretraining
 from bert_tf.pretraining.prepared_corpus import read_prepared, use_prepared
+from bert_tf.pretraining.pretraining_config import PretrainingConfig
+from bert_tf.pretraining.pretraining_experiment import run_pretraining
 from tests.pretraining.corpus_data import files, preparation, write_corpus
 
 

@@ -10,10 +10,10 @@ from bert_tf.backbones.loading import LoadedBackbone
 from bert_tf.config import TextCleaningConfig, TrainingConfig, validate
 from bert_tf.data.batching import LabelledRows, TrainingBatches
 from bert_tf.data.records import Records
+from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.tasks import find_task
 from bert_tf.tasks.task import TextTask
 from bert_tf.training.loop import train
-from bert_tf.training.run_directory import RunDirectory
 from tests.data.small_records import made_records
 from tests.training.small_model import small_classifier
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from bert_tf.errors import UserError
-from bert_tf.evaluation.inference import answer_records
+from bert_tf.inference.predict import answer_records
 from bert_tf.tasks.classification import TextClassifier
 from bert_tf.tasks.task import TextTask
 from tests.data.small_records import made_records

@@ -15,14 +15,14 @@ from bert_tf.config import TrainingConfig
 from bert_tf.data.batching import LabelledRows, TrainingBatches
 from bert_tf.data.records import Records
 from bert_tf.errors import UserError
-from bert_tf.evaluation.inference import answer_records, build_predict, evaluate_records
-from bert_tf.evaluation.report import metrics_table
 from bert_tf.exporting.huggingface_heads import huggingface_head
+from bert_tf.inference.predict import answer_records, build_predict, evaluate_records
+from bert_tf.insight.reports.metrics_text import metrics_table
+from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.tasks import find_task
 from bert_tf.tasks.classification import TextClassifier
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor
 from bert_tf.training.loop import train
-from bert_tf.training.run_directory import RunDirectory
 from tests.backbones.sources.test_huggingface_directory import TINY
 from tests.data.small_records import made_records
 from tests.tasks.small_tasks import small_task

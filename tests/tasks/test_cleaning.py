@@ -15,16 +15,16 @@ import tensorflow as tf
 
 from bert_tf.config import CleaningConfig, ExperimentConfig, TextCleaningConfig
 from bert_tf.data.splits import open_splits
-from bert_tf.evaluation.inference import answer_records
-from bert_tf.evaluation.run_evaluation import evaluate_run
-from bert_tf.exporting import saved_model
-from bert_tf.exporting.huggingface_directory import HuggingFaceModel
+from bert_tf.exporting.formats import saved_model
+from bert_tf.exporting.formats.huggingface import HuggingFaceModel
 from bert_tf.exporting.serving_ops import ops_unknown_to_serving
-from bert_tf.server.model_server import ModelServer
+from bert_tf.inference.predict import answer_records
+from bert_tf.runs.run_directory import RunDirectory
+from bert_tf.runs.run_evaluation import evaluate_run
+from bert_tf.serving.server.model_server import ModelServer
 from bert_tf.tasks import find_task
 from bert_tf.tasks.task import TextTask
 from bert_tf.training.experiment import run_experiment
-from bert_tf.training.run_directory import RunDirectory
 from tests.data.small_records import made_records, write
 from tests.tasks.small_tasks import prepared, small_task
 

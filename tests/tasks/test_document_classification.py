@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from bert_tf.data.batching import LabelledRows, TrainingBatches
 from bert_tf.errors import UserError
-from bert_tf.evaluation.inference import answer_records, evaluate_records
+from bert_tf.inference.predict import answer_records, evaluate_records
 from bert_tf.tasks.document_classification import DocumentClassifier
 from tests.data.small_records import made_records
 from tests.tasks.small_tasks import overfit, small_task

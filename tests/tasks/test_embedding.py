@@ -17,16 +17,16 @@ from bert_tf.config import ExperimentConfig, TrainingConfig
 from bert_tf.data.batching import LabelledRows, TrainingBatches
 from bert_tf.data.records import Records
 from bert_tf.errors import UserError
-from bert_tf.evaluation.inference import answer_records, evaluate_records
-from bert_tf.exporting.saved_model import export_saved_model
+from bert_tf.exporting.formats.saved_model import export_saved_model
+from bert_tf.inference.predict import answer_records, evaluate_records
 from bert_tf.predict import main as predict
+from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.search import main as search
 from bert_tf.tasks.embedding import SentenceEncoder
 from bert_tf.tasks.schemas.embedding import Options
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 from bert_tf.training.experiment import run_experiment
 from bert_tf.training.loop import train
-from bert_tf.training.run_directory import RunDirectory
 from tests.backbones.sources.test_huggingface_directory import TINY
 from tests.data.small_records import made_records
 

@@ -12,14 +12,14 @@ import tensorflow as tf
 
 from bert_tf.backbones.loading import LoadedBackbone
 from bert_tf.errors import UserError
-from bert_tf.evaluation.inference import answer_records, evaluate_records
-from bert_tf.exporting.saved_model import export_saved_model
+from bert_tf.exporting.formats.saved_model import export_saved_model
+from bert_tf.inference.predict import answer_records, evaluate_records
 from bert_tf.predict import main as predict
-from bert_tf.pretraining.config import PretrainingConfig
-from bert_tf.pretraining.experiment import run_pretraining
 from bert_tf.pretraining.pretrainer import BertPretrainer
+from bert_tf.pretraining.pretraining_config import PretrainingConfig
+from bert_tf.pretraining.pretraining_experiment import run_pretraining
+from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.tasks.fill import MaskedTokenFiller
-from bert_tf.training.run_directory import RunDirectory
 from tests.data.small_records import made_records
 
 SENTENCES = [

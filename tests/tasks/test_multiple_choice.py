@@ -18,12 +18,12 @@ from bert_tf.data.batching import LabelledRows, TrainingBatches
 from bert_tf.data.records import Records, Row
 from bert_tf.data.sources import open_records
 from bert_tf.errors import UserError
-from bert_tf.evaluation.inference import answer_records, evaluate_records
-from bert_tf.exporting.saved_model import export_saved_model
+from bert_tf.exporting.formats.saved_model import export_saved_model
+from bert_tf.inference.predict import answer_records, evaluate_records
+from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.tasks.multiple_choice import ChoiceScorer
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 from bert_tf.training.loop import train
-from bert_tf.training.run_directory import RunDirectory
 from tests.data.small_records import made_records
 
 WORDS = ["red", "blue", "tiny", "round", "long", "天", "黑", "灯", "水", "火"]

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from bert_tf.errors import UserError
-from bert_tf.evaluation.inference import answer_records, evaluate_records
+from bert_tf.inference.predict import answer_records, evaluate_records
 from bert_tf.tasks.ordinal import OrdinalClassifier, rank_log_odds
 from tests.data.small_records import made_records
 from tests.tasks.small_tasks import overfit, small_task

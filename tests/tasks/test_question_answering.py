@@ -19,16 +19,16 @@ from bert_tf.backbones.loading import load_backbone
 from bert_tf.config import ExperimentConfig
 from bert_tf.data.sources import open_records
 from bert_tf.errors import UserError
-from bert_tf.evaluation.inference import answer_records, build_predict, evaluate_records
-from bert_tf.evaluation.question_answering_metrics import squad_2_score
-from bert_tf.exporting.saved_model import export_saved_model
+from bert_tf.exporting.formats.saved_model import export_saved_model
+from bert_tf.inference.predict import answer_records, build_predict, evaluate_records
+from bert_tf.metrics.question_answering_metrics import squad_2_score
+from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.tasks import question_answering
 from bert_tf.tasks.question_answering import QuestionAnswerer
 from bert_tf.tasks.schemas.question_answering import Options
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 from bert_tf.tokenization.question_preprocessor import QuestionPreprocessor
 from bert_tf.training.experiment import run_experiment
-from bert_tf.training.run_directory import RunDirectory
 from tests.data.small_records import made_records, write
 from tests.property_tests import examples
 

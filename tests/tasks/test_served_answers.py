@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.evaluation.inference import answer_records
-from bert_tf.exporting import saved_model
-from bert_tf.exporting.check import check_answers
+from bert_tf.exporting.formats import saved_model
+from bert_tf.exporting.saved_model_check import check_answers
 from bert_tf.exporting.serving_ops import ops_unknown_to_serving
-from bert_tf.server.model_server import ModelServer
+from bert_tf.inference.predict import answer_records
+from bert_tf.serving.server.model_server import ModelServer
 from bert_tf.tasks.task import TextTask
 from tests.data.small_records import made_records
 from tests.tasks.small_tasks import prepared, small_task

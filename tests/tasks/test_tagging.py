@@ -16,14 +16,14 @@ from bert_tf.data.batching import LabelledRows, TrainingBatches
 from bert_tf.data.records import Records, Row
 from bert_tf.data.sources import open_records
 from bert_tf.errors import UserError
-from bert_tf.evaluation.inference import answer_records, evaluate_records
-from bert_tf.exporting.saved_model import export_saved_model
-from bert_tf.layers.span_pointer import EXCLUDED, no_span_yet
+from bert_tf.exporting.formats.saved_model import export_saved_model
+from bert_tf.inference.predict import answer_records, evaluate_records
+from bert_tf.modeling.layers.span_pointer import EXCLUDED, no_span_yet
+from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.tasks.schemas.tagging import Options
 from bert_tf.tasks.tagging import SequenceTagger
 from bert_tf.training.experiment import TaskData
 from bert_tf.training.loop import train
-from bert_tf.training.run_directory import RunDirectory
 
 PERSONS, PLACES = ["江泽民", "李鹏", "Zoe\u0301 X", "ＡＮＮ"], ["北京", "上海", "New York", "Orléans"]
 LONG = "。".join(f"{PERSONS[i % 4]}在{PLACES[i % 3]}，😀" for i in range(12))

@@ -16,13 +16,13 @@ from bert_tf.config import TrainingConfig
 from bert_tf.data.batching import LabelledRows, TrainingBatches
 from bert_tf.data.records import Records
 from bert_tf.errors import UserError
-from bert_tf.evaluation.inference import answer_records, evaluate_records
-from bert_tf.exporting.saved_model import export_saved_model
+from bert_tf.exporting.formats.saved_model import export_saved_model
+from bert_tf.inference.predict import answer_records, evaluate_records
+from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.tasks.schemas.translation import Options
 from bert_tf.tasks.translation import Translator
 from bert_tf.tokenization import target_tokenizer
 from bert_tf.training.loop import train
-from bert_tf.training.run_directory import RunDirectory
 from tests.data.small_records import made_records
 
 PAIRS = [

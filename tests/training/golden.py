@@ -21,9 +21,9 @@ import numpy as np
 from bert_tf.config import TrainingConfig
 from bert_tf.data.batching import LabelledRows, TrainingBatches
 from bert_tf.data.records import Records
+from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.tasks.task import TextTask
 from bert_tf.training.loop import train
-from bert_tf.training.run_directory import RunDirectory
 from tests.tasks.small_tasks import prepared, small_task
 from tests.training.small_model import small_batches, small_classifier, small_token_batches, toy_records
 

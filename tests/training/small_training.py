@@ -39,8 +39,8 @@ def main() -> None:
     import numpy as np
 
     from bert_tf.config import TrainingConfig
+    from bert_tf.runs.run_directory import RunDirectory
     from bert_tf.training.loop import train
-    from bert_tf.training.run_directory import RunDirectory
     from tests.training.small_model import small_batches, small_classifier, small_token_batches
 
     base = {"epochs": 2, "batch_size": 16, "learning_rate": 1e-3, "gradient_clip_norm": 0.5, "checkpoint_every": 1000}

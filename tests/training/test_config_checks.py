@@ -14,14 +14,14 @@ from bert_tf import pretrain, train
 from bert_tf.config import ExperimentConfig
 from bert_tf.data.tag_schemes import Span
 from bert_tf.errors import UserError
-from bert_tf.evaluation.classification_metrics import classification_metrics
-from bert_tf.evaluation.embedding_metrics import pair_metrics
-from bert_tf.evaluation.entity_metrics import entity_metrics
-from bert_tf.evaluation.multi_label_metrics import multi_label_metrics
-from bert_tf.evaluation.ordinal_metrics import ordinal_metrics
-from bert_tf.evaluation.question_answering_metrics import answer_metrics
-from bert_tf.evaluation.regression_metrics import regression_metrics
-from bert_tf.multi_task.config import MultiTaskConfig, check_tasks
+from bert_tf.metrics.classification_metrics import classification_metrics
+from bert_tf.metrics.embedding_metrics import pair_metrics
+from bert_tf.metrics.entity_metrics import entity_metrics
+from bert_tf.metrics.multi_label_metrics import multi_label_metrics
+from bert_tf.metrics.ordinal_metrics import ordinal_metrics
+from bert_tf.metrics.question_answering_metrics import answer_metrics
+from bert_tf.metrics.regression_metrics import regression_metrics
+from bert_tf.multi_task.multi_task_config import MultiTaskConfig, check_tasks
 from bert_tf.tasks import find_schema
 from bert_tf.training.config_checks import check_experiment
 from bert_tf.training.experiment import run_experiment

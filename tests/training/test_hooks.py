@@ -12,11 +12,11 @@ import pytest
 import tensorflow as tf
 
 from bert_tf.config import TrainingConfig
+from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.tasks.classification import TextClassifier
 from bert_tf.training.hook import Gradient, Hook, Hooks, Objective
 from bert_tf.training.hooks.ema import MovingAverage
 from bert_tf.training.loop import train
-from bert_tf.training.run_directory import RunDirectory
 from bert_tf.training.update import build_update
 from tests.training.small_model import small_batches, small_classifier
 from tests.training.test_loop import Kill, recipe, weights

@@ -17,10 +17,10 @@ import tensorflow as tf
 from bert_tf.config import TrainingConfig
 from bert_tf.data.batching import LabelledRows, TrainingBatches
 from bert_tf.errors import UserError
-from bert_tf.evaluation.inference import evaluate_records
+from bert_tf.inference.predict import evaluate_records
+from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.tasks.classification import TextClassifier
 from bert_tf.training.loop import improves, train
-from bert_tf.training.run_directory import RunDirectory
 from bert_tf.training.update import build_update
 from tests.conftest import free_port
 from tests.training.small_model import (

@@ -15,9 +15,9 @@ import pytest
 
 from bert_tf.config import ExperimentConfig, RunConfig
 from bert_tf.errors import UserError
-from bert_tf.multi_task.config import MultiTaskConfig
-from bert_tf.pretraining.config import PretrainingConfig
-from bert_tf.training.run_directory import RunDirectory
+from bert_tf.multi_task.multi_task_config import MultiTaskConfig
+from bert_tf.pretraining.pretraining_config import PretrainingConfig
+from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.training.run_start import check_startable, name_resumed_run
 from tests.test_atomic_file import everything
 

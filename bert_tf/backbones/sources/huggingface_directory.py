@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bert_tf.backbones.bert_encoder import ACTIVATIONS
 from bert_tf.backbones.bert_weights import MASKED_TOKEN_HEAD, copy_encoder, find_heads
 from bert_tf.backbones.checkpoint_directory import build_encoder, read_json, read_tokenizer
 from bert_tf.backbones.loading import LoadedBackbone, LoadOptions, describe
 from bert_tf.errors import UserError
+from bert_tf.modeling.encoders.bert_encoder import ACTIVATIONS
 
 logger = logging.getLogger("bert_tf")
 

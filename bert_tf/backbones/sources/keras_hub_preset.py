@@ -14,10 +14,10 @@ import keras_hub
 import numpy as np
 
 from bert_tf.backbones.loading import LoadedBackbone, LoadOptions, describe
+from bert_tf.backbones.model_files import check_files
 from bert_tf.backbones.near_names import near_names
 from bert_tf.backbones.shipped_presets import shipped_preset
 from bert_tf.errors import UserError
-from bert_tf.model_files import check_files
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 
 _REMOTE = ("hf://", "kaggle://")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import keras
 
-from bert_tf.backbones.bert_encoder import BertEncoder
 from bert_tf.backbones.loading import LoadedBackbone, LoadOptions, describe
 from bert_tf.backbones.neighbour_heads import look_at_neighbours
 from bert_tf.errors import UserError
+from bert_tf.modeling.encoders.bert_encoder import BertEncoder
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 from bert_tf.tokenization.vocabulary import check_vocabulary, learn_vocabulary
 

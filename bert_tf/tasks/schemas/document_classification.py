@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from bert_tf.data.binary_labels import BinaryOptions, BinarySchema
-from bert_tf.layers.pooling_kinds import Pooling, WindowPooling
+from bert_tf.modeling.layers.pooling_kinds import Pooling, WindowPooling
 
 
 class Options(BinaryOptions):

@@ -9,7 +9,7 @@ from pydantic import Field
 from bert_tf.config import Section
 from bert_tf.data.binary_labels import BinarySchema
 from bert_tf.data.schema import TaskSchema
-from bert_tf.layers.pooling_kinds import Pooling
+from bert_tf.modeling.layers.pooling_kinds import Pooling
 
 
 class Options(Section):

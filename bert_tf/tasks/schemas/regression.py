@@ -11,7 +11,7 @@ from bert_tf.config import Section
 from bert_tf.data.labels import read_label, with_labels
 from bert_tf.data.records import Records
 from bert_tf.data.schema import TaskSchema
-from bert_tf.layers.pooling_kinds import Pooling
+from bert_tf.modeling.layers.pooling_kinds import Pooling
 
 
 class Options(Section):

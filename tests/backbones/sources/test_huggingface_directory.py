@@ -16,9 +16,9 @@ import pytest
 import tensorflow as tf
 from safetensors.numpy import load_file, save_file
 
-from bert_tf.backbones.bert_encoder import BertEncoder
 from bert_tf.backbones.loading import load_backbone
 from bert_tf.errors import UserError
+from bert_tf.modeling.encoders.bert_encoder import BertEncoder
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor
 from bert_tf.tokenization.vocabulary import RESERVED_TOKENS
 

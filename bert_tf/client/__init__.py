@@ -1,7 +1,0 @@
-"""Clients of TF Serving's protocol, for this package's server and for the real one. They import no TensorFlow."""
-
-from bert_tf.client.answers import Classification, ServingError
-from bert_tf.client.grpc_client import GrpcClient
-from bert_tf.client.rest_client import RestClient
-
-__all__ = ["Classification", "GrpcClient", "RestClient", "ServingError"]

@@ -1,1 +1,0 @@
-"""Writing sequences token by token, in the graph."""

@@ -1,0 +1,1 @@
+"""Formats that a run is exported to, one file for each."""

@@ -1,0 +1,1 @@
+"""Answers for records: from files, in batches, by label descriptions, by similarity."""

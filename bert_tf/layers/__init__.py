@@ -1,1 +1,0 @@
-"""Keras layers that stand between an encoder and a head."""

@@ -1,0 +1,1 @@
+"""Metrics that the field reports, one file for each family."""

@@ -1,0 +1,1 @@
+"""Keras parts that tasks are built of: encoders, layers, losses, decoding."""

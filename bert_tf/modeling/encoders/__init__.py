@@ -1,0 +1,1 @@
+"""Encoders: token IDs to one vector for each token."""
