@@ -273,7 +273,7 @@ ROWS = {
         learning_rate=1e-4,
         batch_size=16,
         sequence_length=192,
-        flags=("--head.max_query_length", 32, "--head.doc_stride", 64, "--head.max_answer_length", 30),
+        flags=("--head.max_query_length", 32, "--head.stride", 64, "--head.max_answer_length", 30),
         peer=("huggingface_question_answering.py", ("--doc_stride", 64), score_answers),
     ),
     "choices": Row(

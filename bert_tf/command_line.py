@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 from bert_tf.config import Config, merge, read_yaml, validate
 from bert_tf.encodings import AUTO, check_name
 from bert_tf.errors import UserError
+from bert_tf.renamed_options import current_name
 
 logger = logging.getLogger("bert_tf")
 
@@ -49,6 +50,8 @@ class ArgumentParser(argparse.ArgumentParser):
 
     def _nearest(self, unknown: Sequence[str]) -> str:
         flag = next((word.split("=", 1)[0] for word in unknown if word.startswith("--")), "")
+        if new := current_name(flag.removeprefix("--")):
+            return f". It is called --{new} now"
         known = [name for name in self._option_string_actions if name.startswith("--")]
         section, _, leaf = flag.rpartition(".")
         beside = {name.rpartition(".")[2]: name for name in known if section and name.rpartition(".")[0] == section}

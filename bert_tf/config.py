@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from bert_tf.encodings import check_name
 from bert_tf.errors import UserError
+from bert_tf.renamed_options import SCHEMA_VERSION, current_name, migrate
 
 
 def _as_list(value: Any) -> Any:
@@ -95,7 +96,7 @@ class DataConfig(Section):
     sequence_length: int = Field(
         256, ge=4, description="longest input in tokens; shorter texts are padded only to their batch's longest"
     )
-    batch_tokens: int | None = Field(
+    max_tokens_per_batch: int | None = Field(
         None,
         ge=1,
         description="instead of training.batch_size: as many examples a batch as fit into this many tokens, padding "
@@ -115,8 +116,8 @@ class DataConfig(Section):
 
     @model_validator(mode="after")
     def _tokens_need_lengths(self) -> DataConfig:
-        if self.batch_tokens is not None and not self.length_bucketing:
-            raise ValueError("batch_tokens puts texts of similar length together: drop it, or length_bucketing false")
+        if self.max_tokens_per_batch is not None and not self.length_bucketing:
+            raise ValueError("max_tokens_per_batch batches texts of similar length: drop it, or length_bucketing false")
         return self
 
 
@@ -136,20 +137,21 @@ class TrainingConfig(Section):
     schedule: str = Field("linear", description="decay after the warm-up: a file of bert_tf/optimization/schedules")
     warmup_ratio: float = Field(0.1, ge=0, lt=1, description="share of all steps in which the rate climbs from 0")
     weight_decay: float = Field(0.01, ge=0, description="decoupled weight decay, none on bias and LayerNorm")
-    gradient_clip_norm: float | None = Field(1.0, gt=0, description="largest global gradient norm (none: no limit)")
+    global_clipnorm: float | None = Field(1.0, gt=0, description="max norm of the whole gradient (none: no limit)")
     mixed_precision: Literal["none", "bfloat16", "float16"] = Field("none", description="compute in 16 bits")
-    xla: bool = Field(False, description="compile the train step with XLA")
-    steps_per_call: int = Field(1, ge=1, description="weight updates per call of the compiled function")
+    jit_compile: bool = Field(False, description="compile the train step with XLA")
+    steps_per_execution: int = Field(1, ge=1, description="weight updates per call of the compiled function")
     evaluate_every: int | None = Field(
         None, ge=1, description="weight updates between two evaluations (none: after each epoch)"
     )
     evaluation_batch_size: int = Field(64, ge=1, description="examples per batch in evaluation and prediction")
-    best_metric: str | None = Field(None, description="metric that chooses the best epoch (default: the task's)")
+    monitor: str | None = Field(None, description="metric that chooses the best epoch (default: the task's)")
+    mode: Literal["auto", "min", "max"] = Field("auto", description="whether less or more of the monitor is better")
     early_stopping_patience: int | None = Field(
         None, ge=1, description="stop after this many evaluations without a better value (none: never)"
     )
     checkpoint_every: int = Field(200, ge=1, description="weight updates between two resumable checkpoints")
-    checkpoints_to_keep: int = Field(2, ge=1, description="resumable checkpoints kept on disk")
+    max_to_keep: int = Field(2, ge=1, description="resumable checkpoints kept on disk")
     tensorboard: bool = Field(True, description="write logs/ for TensorBoard")
 
 
@@ -190,7 +192,8 @@ class RunConfig(Section, ABC):
 
     def to_yaml(self) -> str:
         """The config as YAML text that :func:`load` reads back to an equal config."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        values = {"kind": self.kind, "schema_version": SCHEMA_VERSION, **self.model_dump(mode="json")}
+        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
     @abstractmethod
     def training_data(self) -> list[str]:
@@ -255,7 +258,22 @@ def read_yaml(path: str | Path) -> tuple[dict[str, Any], dict[str, int]]:
             walk(value, name + ".")
 
     walk(node, "")
-    return values, lines
+    return _of_today(path, values), lines
+
+
+def _of_today(path: str | Path, values: dict[str, Any]) -> dict[str, Any]:
+    """Takes off what only says how a run wrote its config, and gives one of an earlier version the names of today."""
+    values.pop("kind", None)
+    version = values.pop("schema_version", None)
+    if version is None:
+        written_by_a_run = {"output", "seed", "distribution", "training"} <= values.keys()
+        return migrate(values) if written_by_a_run else values
+    if version != SCHEMA_VERSION:
+        raise UserError(
+            f"{path}: the config has schema_version {version}, and this version of bert_tf reads {SCHEMA_VERSION}. "
+            "Use the bert_tf that wrote it."
+        )
+    return values
 
 
 def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
@@ -302,6 +320,8 @@ def _explain(
         case "missing":
             return f"{where} is required."
         case "extra_forbidden":
+            if new := current_name(key):
+                return f"{where}: this option is called {'' if key in lines else '--'}{new} now."
             prefix, _, leaf = key.rpartition(".")
             known = {name: f"--{prefix}{'.' if prefix else ''}{name}" for name in _fields_at(schema, path[:-1])}
             if near := difflib.get_close_matches(leaf, known, 1):

@@ -115,7 +115,7 @@ def _evaluate(
             print(f"\n{part}")
     if arguments.baselines and not baselines:
         logger.warning("--baselines: there are none for this task.")
-    if better := report.comparison(scores.models, scores.main_metric):
+    if better := report.comparison(scores.models, scores.monitor):
         print(f"\n{better}")
     try:
         if predictions.error:

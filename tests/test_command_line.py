@@ -40,7 +40,7 @@ def test_free_mappings_take_any_name() -> None:
 
 
 def test_none_is_nothing_where_nothing_is_allowed() -> None:
-    assert parse("--training.gradient_clip_norm", "none") == {"training": {"gradient_clip_norm": None}}
+    assert parse("--training.global_clipnorm", "none") == {"training": {"global_clipnorm": None}}
     assert parse("--training.mixed_precision", "none") == {"training": {"mixed_precision": "none"}}
     assert parse("--backbone", "none") == {"backbone": "none"}
 

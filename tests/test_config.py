@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from bert_tf import train
 from bert_tf.config import ExperimentConfig, load, merge, validate
 from bert_tf.errors import UserError
+from bert_tf.head_flags import check_head
 from bert_tf.multi_task.multi_task_config import MultiTaskConfig
 from bert_tf.pretraining.pretraining_config import PretrainingConfig
 from tests.conftest import REPOSITORY
@@ -28,11 +30,11 @@ def test_what_is_written_reads_back_equal(tmp_path: Path) -> None:
 
 
 def test_flags_win_section_by_section() -> None:
-    base = {"backbone": "a", "training": {"epochs": 3, "xla": True}, "data": {"train": ["x", "y"]}}
+    base = {"backbone": "a", "training": {"epochs": 3, "jit_compile": True}, "data": {"train": ["x", "y"]}}
     over = {"training": {"epochs": 1}, "data": {"train": ["z"]}}
     assert merge(base, over) == {
         "backbone": "a",
-        "training": {"epochs": 1, "xla": True},
+        "training": {"epochs": 1, "jit_compile": True},
         "data": {"train": ["z"]},
     }
 
@@ -55,6 +57,30 @@ def test_mistakes_name_file_and_line(tmp_path: Path, text: str, message: str) ->
     with pytest.raises(UserError) as caught:
         load(path, ExperimentConfig)
     assert message in str(caught.value)
+
+
+def test_old_names_are_refused_naming_the_new(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("backbone: a\noutput: b\ntraining:\n  xla: true\n", encoding="utf-8")
+    with pytest.raises(UserError, match="x.yaml line 4: training.xla: this option is called training.jit_compile now"):
+        load(path, ExperimentConfig)
+    with pytest.raises(UserError, match="--head.doc_stride: this option is called --head.stride now"):
+        check_head("question_answering", {"doc_stride": 64})
+    with pytest.raises(UserError, match="--training.best_metric f1. It is called --training.monitor now"):
+        train.main(["--backbone", "a", "--output", "b", "--training.best_metric", "f1"])
+
+
+def test_the_config_of_an_earlier_run_is_read_with_the_names_of_today(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    text = ExperimentConfig(backbone="a", output="b", training={"monitor": "f1"}, head={"stride": 8}).to_yaml()
+    old = text.replace("monitor:", "best_metric:").replace("stride:", "doc_stride:")
+    path.write_text(old.replace("kind: experiment\nschema_version: 2\n", ""), encoding="utf-8")
+    assert "best_metric: f1" in path.read_text()
+    assert load(path, ExperimentConfig).training.monitor == "f1"
+    assert load(path, ExperimentConfig).head == {"stride": 8}
+    path.write_text(text.replace("schema_version: 2", "schema_version: 9"), encoding="utf-8")
+    with pytest.raises(UserError, match="the config has schema_version 9, and this version of bert_tf reads 2"):
+        load(path, ExperimentConfig)
 
 
 def test_every_mistake_is_named_at_once() -> None:

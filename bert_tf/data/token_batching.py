@@ -90,8 +90,8 @@ class TokenBatches(TrainingBatches):
     def _check(self, longest: int) -> None:
         if self.tokens < longest * self.batch_size:
             raise UserError(
-                f"--data.batch_tokens {self.tokens} is too small: the longest example takes {longest} tokens, and a "
-                f"batch needs {self.batch_size} (one for each device and accumulation step): use at least "
+                f"--data.max_tokens_per_batch {self.tokens} is too small: the longest example takes {longest} tokens, "
+                f"and a batch needs {self.batch_size} (one for each device and accumulation step): use at least "
                 f"{longest * self.batch_size}, or a smaller --data.sequence_length."
             )
 

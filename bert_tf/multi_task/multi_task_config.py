@@ -70,8 +70,8 @@ class MultiTaskConfig(RunConfig):
     @field_validator("training")
     @classmethod
     def _one_batch_a_call(cls, training: TrainingConfig) -> TrainingConfig:
-        if training.steps_per_call != 1:
-            raise ValueError("steps_per_call must be 1 with several tasks: each batch may be of another one")
+        if training.steps_per_execution != 1:
+            raise ValueError("steps_per_execution must be 1 with several tasks: each batch may be of another one")
         return training
 
     @model_validator(mode="after")

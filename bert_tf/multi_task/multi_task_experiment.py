@@ -19,6 +19,7 @@ from bert_tf.multi_task.multi_task_updates import MultiTaskBatches, MultiTaskUpd
 from bert_tf.multi_task.task_errors import mistakes_of
 from bert_tf.multi_task.task_schedule import probabilities
 from bert_tf.runs.run_directory import RunDirectory
+from bert_tf.tasks.monitor import Monitor
 from bert_tf.training.config_checks import check_metric
 from bert_tf.training.experiment import TaskData, begin, dtype_policy, finish
 from bert_tf.training.loop import train
@@ -107,7 +108,7 @@ def _train(config: MultiTaskConfig, strategy: tf.distribute.Strategy, run: RunDi
             if score is not None:
                 metrics |= {f"{name}_{metric}": value for metric, value in score().items()}
         # The main metrics first: they are what the line of an epoch shows.
-        main = [f"{name}_{task.best_metric[0]}" for name, task in tasks.items()]
+        main = [f"{name}_{task.monitor}" for name, task in tasks.items()]
         main_metrics = {name: metrics[name] for name in main if name in metrics}
         return {"mean_score": model.mean_score(metrics), **main_metrics, **metrics}
 
@@ -123,7 +124,7 @@ def _train(config: MultiTaskConfig, strategy: tf.distribute.Strategy, run: RunDi
         run,
         validate=validate if any(validations.values()) else None,
         resume=resume,
-        callbacks=[TaskEarlyStopping(patience, {name: task.best_metric for name, task in tasks.items()}, progress)],
+        callbacks=[TaskEarlyStopping(patience, {name: Monitor.of(task) for name, task in tasks.items()}, progress)],
         hooks=hooks,
         strategy=strategy,
         progress=progress,

@@ -34,7 +34,7 @@ class MultiTaskModel(keras.Model):
                 self.log_variances[name] = self.add_weight(
                     shape=(), initializer="zeros", dtype="float32", name=f"log_variance_{name}"
                 )
-        self.best_metric = ("mean_score", True)
+        self.monitor, self.mode = "mean_score", "max"
         self.lower_is_better = frozenset(
             f"{name}_{metric}" for name, member in members.items() for metric in _less_is_better(member)
         )
@@ -53,10 +53,9 @@ class MultiTaskModel(keras.Model):
         """
         scores = []
         for name, member in self.members.items():
-            metric, more_is_better = member.best_metric
-            value = metrics.get(f"{name}_{metric}")
+            value = metrics.get(f"{name}_{member.monitor}")
             if value is not None:
-                scores.append(value if more_is_better else -value)
+                scores.append(value if member.mode == "max" else -value)
         return float(sum(scores) / len(scores))
 
     def save_to_preset(self, preset_dir: str) -> None:
@@ -115,8 +114,7 @@ class WeightedTask:
 
 
 def _less_is_better(member: TextTask) -> set[str]:
-    metric, more_is_better = member.best_metric
-    return set(member.lower_is_better) | (set() if more_is_better else {metric})
+    return set(member.lower_is_better) | ({member.monitor} if member.mode == "min" else set())
 
 
 def _link(source: Path, target: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import keras
 
+from bert_tf.tasks.monitor import Monitor
 from bert_tf.training.checkpoint import Progress
-from bert_tf.training.loop import improves
 
 logger = logging.getLogger("bert_tf")
 
@@ -35,31 +35,31 @@ class TaskEarlyStopping(keras.callbacks.Callback):
 
     Args:
         patience: by task; other tasks never stop.
-        metrics: by task, its main metric and whether more is better.
+        monitors: by task, its main metric.
         progress: is changed, and so is part of the next checkpoint.
     """
 
     def __init__(
-        self, patience: Mapping[str, int], metrics: Mapping[str, tuple[str, bool]], progress: MultiTaskProgress
+        self, patience: Mapping[str, int], monitors: Mapping[str, Monitor], progress: MultiTaskProgress
     ) -> None:
         super().__init__()
         self._patience = patience
-        self._metrics = metrics
+        self._monitors = monitors
         self._progress = progress
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         progress = self._progress
         for name, patience in self._patience.items():
-            metric, more_is_better = self._metrics[name]
-            value = (logs or {}).get(f"val_{name}_{metric}")
+            monitor = self._monitors[name]
+            value = (logs or {}).get(f"val_{name}_{monitor.name}")
             if name in progress.idle_from or value is None:
                 continue
-            if improves(value, progress.best_of.get(name), more_is_better):
+            if monitor.improves(value, progress.best_of.get(name)):
                 progress.best_of[name], progress.epochs_since_best_of[name] = value, 0
                 continue
             progress.epochs_since_best_of[name] += 1
             if progress.epochs_since_best_of[name] >= patience:
                 progress.idle_from[name] = epoch + 1
-                logger.info("%s stops: its %s has not improved for %d epoch(s)", name, metric, patience)
-        if len(progress.idle_from) == len(self._metrics):
+                logger.info("%s stops: its %s has not improved for %d epoch(s)", name, monitor.name, patience)
+        if len(progress.idle_from) == len(self._monitors):
             self.model.stop_training = True

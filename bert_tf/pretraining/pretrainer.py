@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import keras
 import numpy as np
@@ -34,7 +34,8 @@ class BertPretrainer(TextTask):
     """
 
     Options = BaseModel
-    best_metric = ("mlm_loss", False)
+    monitor: ClassVar[str] = "mlm_loss"
+    mode: ClassVar[Literal["min", "max"]] = "min"
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "perplexity", "pair_loss"})
 
     def __init__(

@@ -166,7 +166,7 @@ def _has_held_out_examples(config: PretrainingConfig, folder: str | Path) -> boo
         return True
     if config.validation is not None:
         raise UserError(f"--validation {' '.join(config.validation)}: the text is too short for a single example.")
-    for name in ("best_metric", "early_stopping_patience"):
+    for name in ("monitor", "early_stopping_patience"):
         if getattr(config.training, name) is not None:
             raise UserError(
                 f"--training.{name}: no text of {' '.join(config.data)} is held out. Give --validation, or a corpus "

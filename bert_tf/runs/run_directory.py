@@ -157,7 +157,8 @@ class RunDirectory:
 
     def config(self) -> ExperimentConfig:
         """The resolved config of the run; of a pre-training run, what it says about its model and data."""
-        return load(self.config_file, config_class(kind_of(read_yaml(self.config_file)[0]))).as_experiment()
+        kind = self.kind() or kind_of(read_yaml(self.config_file)[0])
+        return load(self.config_file, config_class(kind)).as_experiment()
 
     def tasks(self) -> dict[str, Path]:
         """Of a run of several tasks, the run directory of each; empty for other runs."""

@@ -18,6 +18,7 @@ from bert_tf.inference.predict import answer_labelled
 from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.runs.untrained import UntrainedModel
 from bert_tf.tasks.mistakes import mistake_lines
+from bert_tf.tasks.monitor import Monitor
 from bert_tf.tasks.task import TextTask
 
 
@@ -31,14 +32,14 @@ class Scores:
         files: what official scripts read: file name to JSON.
         mistakes: the wrong answers, the most confident first; see :func:`bert_tf.tasks.mistakes.mistake_lines`;
             ``None`` for a task that cannot tell.
-        main_metric: the metric that chose the best epoch, and whether more is better.
+        monitor: the metric that chose the best epoch.
     """
 
     data: str
     models: dict[str, dict[str, Any]]
     files: dict[str, Any]
     mistakes: list[dict[str, Any]] | None
-    main_metric: tuple[str, bool]
+    monitor: Monitor
 
 
 def evaluate_run(
@@ -101,11 +102,8 @@ def evaluate_run(
         answers = task.answers(done.finished, done.rows)
         wrong = [task.mistake(*each) for each in zip(done.rows, done.targets, answers, strict=True)]
         mistakes = mistake_lines(done.rows, wrong)
-    main = task.best_metric
-    if config.training.best_metric not in (None, main[0]):
-        main = (str(config.training.best_metric), config.training.best_metric not in task.lower_is_better)
     name = f"{records.name}: {models['model']['examples']} examples"
-    return Scores(name, models, files, mistakes, main)
+    return Scores(name, models, files, mistakes, Monitor.of(task, config.training))
 
 
 def open_evaluation_data(

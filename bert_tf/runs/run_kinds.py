@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bert_tf.config import RunConfig
+from bert_tf.errors import UserError
 
 _CONFIGS = {
     "experiment": "bert_tf.config:ExperimentConfig",
@@ -17,7 +18,13 @@ _CONFIGS = {
 
 
 def config_class(kind: str) -> type[RunConfig]:
-    """The config of a kind of run."""
+    """The config of a kind of run.
+
+    Raises:
+        UserError: there is no such kind in this version.
+    """
+    if kind not in _CONFIGS:
+        raise UserError(f"the run is of the kind {kind!r}; this version of bert_tf knows {', '.join(_CONFIGS)}.")
     module, _, name = _CONFIGS[kind].partition(":")
     found: type[RunConfig] = getattr(importlib.import_module(module), name)
     return found

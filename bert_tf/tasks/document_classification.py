@@ -121,7 +121,7 @@ class DocumentClassifier(DocumentClassificationSchema, SingleLabelTask):
         dtype: str = "float32",
         cleaning: TextCleaningConfig | None = None,
         strategy: Strategy = "windows",
-        doc_stride: int | None = None,
+        stride: int | None = None,
         max_windows: int = 8,
         head_tokens: int = 128,
         **options: Any,
@@ -132,10 +132,10 @@ class DocumentClassifier(DocumentClassificationSchema, SingleLabelTask):
             UserError: windows would leave gaps, or head and tail do not fit.
         """
         room = sequence_length - 2
-        stride = max(1, room * 3 // 4) if doc_stride is None else doc_stride
+        stride = max(1, room * 3 // 4) if stride is None else stride
         if strategy == "windows" and stride > room:
             raise UserError(
-                f"--head.doc_stride {stride}: a window holds {room} tokens of text (--data.sequence_length "
+                f"--head.stride {stride}: a window holds {room} tokens of text (--data.sequence_length "
                 f"{sequence_length} less two): the text between two windows would not be read."
             )
         if strategy == "head_tail" and head_tokens > room:
@@ -149,7 +149,7 @@ class DocumentClassifier(DocumentClassificationSchema, SingleLabelTask):
             segment_ids="segment_ids" in loaded.backbone.input,
             cleaning=cleaning,
             strategy=strategy,
-            doc_stride=stride,
+            stride=stride,
             max_windows=max_windows,
             head_tokens=head_tokens,
         )
@@ -167,7 +167,7 @@ class DocumentClassifier(DocumentClassificationSchema, SingleLabelTask):
         if self.strategy == "head_tail":
             return None
         preprocessor: Any = self.preprocessor
-        last_window = (self.max_windows - 1) * preprocessor.doc_stride
+        last_window = (self.max_windows - 1) * preprocessor.stride
         return last_window + preprocessor.sequence_length, "--head.max_windows"
 
     def loss_per_example(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:

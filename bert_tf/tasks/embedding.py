@@ -65,7 +65,7 @@ class SentenceEncoder(EmbeddingSchema, TextTask):
     ```
     """
 
-    best_metric: ClassVar[tuple[str, bool]] = ("score", True)
+    monitor: ClassVar[str] = "score"
     target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None, 3], tf.float32)
 
     def __init__(
@@ -192,7 +192,7 @@ class SentenceEncoder(EmbeddingSchema, TextTask):
         second_ids = first_ids if self.loss_name == "simcse" else second_ids
         return contrastive_loss(first, candidates, first_ids, second_ids, self.temperature)
 
-    def finish(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
+    def postprocess(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
         vectors = tf.cast(outputs, tf.float32)
         if vectors.shape.rank == 2:
             return {"embedding": vectors}

@@ -43,7 +43,7 @@ class MaskedTokenFiller(FillSchema, TextTask):
     ```
     """
 
-    best_metric: ClassVar[tuple[str, bool]] = ("accuracy", True)
+    monitor: ClassVar[str] = "accuracy"
     target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None], tf.string)
     windowed: ClassVar[bool] = True  # the answers hold the text itself, so inference begins with it
 

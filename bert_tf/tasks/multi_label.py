@@ -45,7 +45,7 @@ class MultiLabelClassifier(MultiLabelSchema, TextTask):
             half.
     """
 
-    best_metric: ClassVar[tuple[str, bool]] = ("micro_f1", True)
+    monitor: ClassVar[str] = "micro_f1"
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "hamming_loss"})
     target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None, None], tf.float32)
 
@@ -162,7 +162,7 @@ class MultiLabelClassifier(MultiLabelSchema, TextTask):
     def loss_per_example(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         return sigmoid_cross_entropy(targets, outputs, focal_gamma=self.focal_gamma, class_weights=self.class_weights)
 
-    def finish(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
+    def postprocess(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """``labels`` and ``scores`` ``(batch, most)``: where ``mask`` is true the answered set, the surest label first.
 
         ``most`` is the largest set of the batch; ``probabilities`` ``(batch, labels)`` is of every label.

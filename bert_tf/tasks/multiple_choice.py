@@ -45,7 +45,7 @@ class ChoiceScorer(MultipleChoiceSchema, TextTask):
     ```
     """
 
-    best_metric: ClassVar[tuple[str, bool]] = ("accuracy", True)
+    monitor: ClassVar[str] = "accuracy"
 
     def __init__(
         self,
@@ -137,12 +137,12 @@ class ChoiceScorer(MultipleChoiceSchema, TextTask):
         return group(self.preprocessor.pack(tf.gather(columns["text"], of), seconds), lengths)
 
     def answer_texts(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Adds ``choice``, the chosen text, to what :meth:`finish` gives."""
+        """Adds ``choice``, the chosen text, to what :meth:`postprocess` gives."""
         finished = super().answer_texts(columns)
         choices = tf.pad(columns["choices"], [[0, 0], [0, 1]], constant_values="")
         return {"choice": tf.gather(choices, finished["index"], batch_dims=1), **finished}
 
-    def finish(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
+    def postprocess(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """``index``, ``score`` ``(batch,)`` and ``probabilities`` ``(batch, choices)``, 0 where there is no choice."""
         probabilities = tf.nn.softmax(tf.cast(outputs, tf.float32), axis=-1)
         return {

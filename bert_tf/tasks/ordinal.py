@@ -67,7 +67,7 @@ class OrdinalClassifier(OrdinalSchema, SingleLabelTask):
         dropout: share of the pooled features dropped in training.
     """
 
-    best_metric: ClassVar[tuple[str, bool]] = ("quadratic_kappa", True)
+    monitor: ClassVar[str] = "quadratic_kappa"
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "mae"})
 
     def __init__(
@@ -145,7 +145,7 @@ class OrdinalClassifier(OrdinalSchema, SingleLabelTask):
         losses = tf.nn.sigmoid_cross_entropy_with_logits(beyond, tf.cast(outputs, tf.float32))
         return tf.reduce_sum(losses, -1)
 
-    def finish(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
+    def postprocess(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """``label``, its ``score`` (probability), ``expected_rank`` from 0, and ``probabilities`` of all labels."""
         # The trained biases fall; sorted, no probability is negative even before they do.
         beyond = tf.sort(tf.nn.sigmoid(tf.cast(outputs, tf.float32)), axis=-1, direction="DESCENDING")

@@ -54,7 +54,7 @@ class QuestionAnswerer(QuestionAnsweringSchema, TextTask):
         Devlin et al. 2018, sections 4.2 and 4.3.
     """
 
-    best_metric: ClassVar[tuple[str, bool]] = ("f1", True)
+    monitor: ClassVar[str] = "f1"
     target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None, 2], tf.int32)
     counts: ClassVar[str] = "questions"
     windowed: ClassVar[bool] = True
@@ -108,7 +108,7 @@ class QuestionAnswerer(QuestionAnsweringSchema, TextTask):
         sequence_length: int,
         dtype: str = "float32",
         cleaning: TextCleaningConfig | None = None,
-        doc_stride: int = 128,
+        stride: int = 128,
         max_query_length: int = 64,
         **options: Any,
     ) -> QuestionAnswerer:
@@ -119,7 +119,7 @@ class QuestionAnswerer(QuestionAnsweringSchema, TextTask):
                 sequence_length=sequence_length,
                 segment_ids="segment_ids" in loaded.backbone.input,
                 cleaning=cleaning,
-                doc_stride=doc_stride,
+                stride=stride,
                 max_query_length=max_query_length,
             )
         except ValueError as error:

@@ -41,7 +41,7 @@ class TextRegressor(RegressionSchema, TextTask):
         dropout: share of the pooled features dropped in training.
     """
 
-    best_metric: ClassVar[tuple[str, bool]] = ("pearson_spearman", True)
+    monitor: ClassVar[str] = "pearson_spearman"
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"mse", "mae"})
     target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None], tf.float32)
 
@@ -132,7 +132,7 @@ class TextRegressor(RegressionSchema, TextTask):
         low, high = self.bounds
         return tf.nn.sigmoid_cross_entropy_with_logits((targets - low) / (high - low), outputs)
 
-    def finish(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
+    def postprocess(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
         outputs = tf.cast(outputs, tf.float32)[:, 0]
         if self.bounds is None:
             return {"score": outputs * self.standard_deviation + self.mean}

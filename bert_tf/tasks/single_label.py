@@ -37,7 +37,7 @@ class SingleLabelTask(TextTask):
             likelier one is. A variable: graphs that were traced before it was tuned follow it.
     """
 
-    best_metric: ClassVar[tuple[str, bool]] = ("accuracy", True)
+    monitor: ClassVar[str] = "accuracy"
     labels: list[str]
     threshold: Literal["none", "auto"] | float = "none"
     threshold_value: Any = None
@@ -124,7 +124,7 @@ class SingleLabelTask(TextTask):
         }.get(str(self.threshold), f"; answered from a probability of {self.threshold} on")
         return [f"{positive}{decision}; --head.positive_label chooses)"]
 
-    def finish(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
+    def postprocess(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """``label``, its ``score`` (probability), and ``probabilities`` of all labels."""
         probabilities = tf.nn.softmax(tf.cast(outputs, tf.float32), axis=-1)
         if self.threshold_value is None:

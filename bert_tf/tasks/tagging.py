@@ -46,7 +46,7 @@ class SequenceTagger(TaggingSchema, TextTask):
         labels: label names by index.
         scheme: that tags in the data are held to: ``io``, ``iob1``, ``iob2`` or ``bioes``.
         decoder: ``softmax``, ``crf`` or ``span``.
-        label_pieces: ``first``: a word's first piece has its tag, and the others follow; ``all``.
+        label_wordpieces: ``first``: a word's first piece has its tag, and the others follow; ``all``.
         words: what parts words, :data:`bert_tf.tokenization.words.WordLimits`.
         overlap: pieces that two windows share.
         head_size: of the span head.
@@ -61,7 +61,7 @@ class SequenceTagger(TaggingSchema, TextTask):
     ```
     """
 
-    best_metric = ("f1", True)
+    monitor: ClassVar[str] = "f1"
     target_signature: ClassVar[tf.TypeSpec] = tf.RaggedTensorSpec([None, None, 3], tf.int32, 1)
     counts = "entities"
     windowed = True
@@ -73,7 +73,7 @@ class SequenceTagger(TaggingSchema, TextTask):
         labels: Sequence[str],
         scheme: Scheme = "iob1",
         decoder: Decoder = "softmax",
-        label_pieces: LabelPieces = "first",
+        label_wordpieces: LabelPieces = "first",
         words: WordLimits = "punctuation",
         overlap: int = 64,
         head_size: int = 64,
@@ -117,7 +117,7 @@ class SequenceTagger(TaggingSchema, TextTask):
         self.labels = [str(label) for label in labels]
         self.scheme = scheme
         self.decoder = decoder
-        self.label_pieces = label_pieces
+        self.label_wordpieces = label_wordpieces
         self.words = words
         self.overlap = overlap
         self.head_size = head_size
@@ -127,7 +127,7 @@ class SequenceTagger(TaggingSchema, TextTask):
         self._label_index = class_index(self.labels)
 
     def get_config(self) -> dict[str, Any]:
-        names = ("scheme", "decoder", "label_pieces", "words", "overlap", "head_size", "tag_shares")
+        names = ("scheme", "decoder", "label_wordpieces", "words", "overlap", "head_size", "tag_shares")
         config = {name: getattr(self, name) for name in names}
         return {**super().get_config(), **config, "labels": list(self.labels), "dropout": self.dropout_rate}
 
@@ -193,7 +193,7 @@ class SequenceTagger(TaggingSchema, TextTask):
         check = UnreachableSpans(self._pieces, whole=self.decoder == "span")
         for row, target in rows:
             check.add(row, target)
-        check.say(f"--head.words {self.words}, --head.label_pieces {self.label_pieces}")
+        check.say(f"--head.words {self.words}, --head.label_wordpieces {self.label_wordpieces}")
 
     def metric_names(self, counted: Collection[str | float]) -> list[str]:
         return [name for name in self.score_names if name != "token_accuracy" or self.decoder != "span"]
@@ -324,7 +324,7 @@ class SequenceTagger(TaggingSchema, TextTask):
         return cut_pieces(
             preprocessor.tokenizer,
             texts,
-            words=self.words if self.label_pieces == "first" else None,
+            words=self.words if self.label_wordpieces == "first" else None,
             window=preprocessor.sequence_length - 2,
             overlap=self.overlap,
             cleaner=preprocessor.cleaner,

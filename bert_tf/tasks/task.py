@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import keras
 import keras_hub
@@ -42,19 +42,21 @@ from bert_tf.tokenization.text_preprocessor import TextPreprocessor
 class TextTask(TaskSchema, keras_hub.models.Task):
     """A KerasHub ``Task`` that also knows its data, its loss, its metrics and its answers.
 
-    The numbers a model gives become a person's answer in :meth:`finish`, which is a graph: prediction in Python and
-    the exported SavedModel run the same one. A subclass takes its schema from
-    ``bert_tf/tasks/schemas``, sets the class attributes and fills in the methods.
+    The numbers a model gives become a person's answer in :meth:`postprocess`, which is a graph: prediction in Python
+    and the exported SavedModel run the same one. A subclass takes its schema from ``bert_tf/tasks/schemas``, sets the
+    class attributes and fills in the methods.
 
     Attributes:
-        best_metric: the metric that chooses the best epoch, and whether more is better.
+        monitor: the metric that chooses the best epoch.
+        mode: ``min`` where less of the monitor is better.
         lower_is_better: of the other metrics, those of which less is better.
         target_signature: type of a batch of targets, its first dimension the batch.
         counts: what :meth:`counted` counts; the share of ``labels`` is one of the examples, else one of all of these.
         windowed: one record becomes any number of rows of features, as where long texts are cut into windows.
     """
 
-    best_metric: ClassVar[tuple[str, bool]]
+    monitor: ClassVar[str]
+    mode: ClassVar[Literal["min", "max"]] = "max"
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss"})
     target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None], tf.int32)
     counts: ClassVar[str] = "labels"
@@ -215,12 +217,12 @@ class TextTask(TaskSchema, keras_hub.models.Task):
         """
         return None
 
-    def finish(self, outputs: Any) -> dict[str, tf.Tensor]:
+    def postprocess(self, outputs: Any) -> dict[str, tf.Tensor]:
         """Turns the model's outputs into named, finished answers, with TensorFlow ops only."""
         raise NotImplementedError
 
     def answers(self, finished: Mapping[str, np.ndarray], rows: Sequence[Row]) -> list[dict[str, Any]]:
-        """Turns the arrays of :meth:`finish` into one JSON-ready answer for each record."""
+        """Turns the arrays of :meth:`postprocess` into one JSON-ready answer for each record."""
         raise NotImplementedError
 
     def evaluate_outputs(
@@ -230,7 +232,7 @@ class TextTask(TaskSchema, keras_hub.models.Task):
 
         Args:
             targets: from :meth:`target`, one a record.
-            finished: from :meth:`finish`; where records differ in length, filled up with 0, False or empty strings.
+            finished: from :meth:`postprocess`; where records differ in length, padded with 0, False or empty strings.
             rows: the records.
         """
         raise NotImplementedError
@@ -304,7 +306,7 @@ class TextTask(TaskSchema, keras_hub.models.Task):
 
     def answer_features(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """From model inputs to finished answers, for tasks that are not ``windowed``."""
-        return self.finish(self(features, training=False))
+        return self.postprocess(self(features, training=False))
 
     def answer_texts(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """From strings to finished answers in one graph: what ``serving_default`` runs."""

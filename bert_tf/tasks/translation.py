@@ -48,7 +48,7 @@ class Translator(TranslationSchema, TextTask):
         Label smoothing: Szegedy et al. 2016. Length penalty: Wu et al. 2016.
     """
 
-    best_metric = ("bleu", True)
+    monitor: ClassVar[str] = "bleu"
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "perplexity"})
     target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None], tf.string)
     pair = False
@@ -242,8 +242,8 @@ class Translator(TranslationSchema, TextTask):
             chosen = order[start : start + batch_size]
             columns = {"text": tf.constant([texts[number] for number in chosen])}
             encoded = self.encode_training(columns, tf.constant([translations[number] for number in chosen]))
-            batch_total, batch_tokens = self._likelihood(*self.pad_training(*encoded, multiple_of=8))
-            total, tokens = total - float(batch_total), tokens + float(batch_tokens)
+            batch_total, max_tokens_per_batch = self._likelihood(*self.pad_training(*encoded, multiple_of=8))
+            total, tokens = total - float(batch_total), tokens + float(max_tokens_per_batch)
         return total / tokens
 
     def _log_likelihood(self, features: Mapping[str, tf.Tensor], targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

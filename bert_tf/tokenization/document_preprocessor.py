@@ -22,10 +22,10 @@ class DocumentPreprocessor(TextPreprocessor):
         tokenizer: a KerasHub tokenizer.
         sequence_length: longest window in tokens, special tokens included.
         segment_ids: whether the backbone takes ``segment_ids``.
-        strategy: ``windows`` cuts a text into windows that begin every ``doc_stride`` tokens, so that neighbours
+        strategy: ``windows`` cuts a text into windows that begin every ``stride`` tokens, so that neighbours
             overlap (Pappagari et al. 2019, section 3); ``head_tail`` keeps the first ``head_tokens`` and as many of the
             last ones as there is room for (Sun et al. 2019, section 5.3.1: 128 and 382).
-        doc_stride: tokens from the start of a window to that of the next.
+        stride: tokens from the start of a window to that of the next.
         max_windows: what lies behind this many windows is not read.
         head_tokens: tokens of the text's beginning.
     """
@@ -36,14 +36,14 @@ class DocumentPreprocessor(TextPreprocessor):
         sequence_length: int = 512,
         segment_ids: bool = True,
         strategy: Strategy = "windows",
-        doc_stride: int = 384,
+        stride: int = 384,
         max_windows: int = 8,
         head_tokens: int = 128,
         **kwargs: Any,
     ) -> None:
         super().__init__(tokenizer, sequence_length, segment_ids, **kwargs)
         self.strategy = strategy
-        self.doc_stride = doc_stride
+        self.stride = stride
         self.max_windows = max_windows
         self.head_tokens = head_tokens
 
@@ -51,7 +51,7 @@ class DocumentPreprocessor(TextPreprocessor):
         return {
             **super().get_config(),
             "strategy": self.strategy,
-            "doc_stride": self.doc_stride,
+            "stride": self.stride,
             "max_windows": self.max_windows,
             "head_tokens": self.head_tokens,
         }
@@ -84,8 +84,8 @@ class DocumentPreprocessor(TextPreprocessor):
         """The windows of all texts one behind the other, ``(windows, None)``, and each text's number, ``(batch,)``."""
         room = self.sequence_length - 2
         lengths = tokens.row_lengths()
-        counts = tf.minimum(1 + -(-tf.maximum(lengths - room, 0) // self.doc_stride), self.max_windows)
+        counts = tf.minimum(1 + -(-tf.maximum(lengths - room, 0) // self.stride), self.max_windows)
         number = tf.ragged.range(counts)
         text = number.value_rowids()
-        start = number.flat_values * self.doc_stride
+        start = number.flat_values * self.stride
         return slices(tokens, text, start, tf.minimum(start + room, tf.gather(lengths, text))), counts

@@ -49,7 +49,7 @@ class QuestionPreprocessor(TextPreprocessor):
         tokenizer: BERT's.
         sequence_length: longest window in tokens, question and special tokens included.
         segment_ids: whether the backbone takes ``segment_ids``.
-        doc_stride: context tokens from the start of a window to that of the next.
+        stride: context tokens from the start of a window to that of the next.
         max_query_length: tokens of a question that are read.
 
     Raises:
@@ -64,12 +64,12 @@ class QuestionPreprocessor(TextPreprocessor):
         tokenizer: keras_hub.models.Tokenizer,
         sequence_length: int = 384,
         segment_ids: bool = True,
-        doc_stride: int = 128,
+        stride: int = 128,
         max_query_length: int = 64,
         **kwargs: Any,
     ) -> None:
         super().__init__(tokenizer, sequence_length, segment_ids, **kwargs)
-        self.doc_stride = doc_stride
+        self.stride = stride
         self.max_query_length = max_query_length
         self.special_tokens = 2 + self._separators_between()
         if sequence_length < max_query_length + self.special_tokens + SHORTEST_CONTEXT:
@@ -80,7 +80,7 @@ class QuestionPreprocessor(TextPreprocessor):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        return {**config, "doc_stride": self.doc_stride, "max_query_length": self.max_query_length}
+        return {**config, "stride": self.stride, "max_query_length": self.max_query_length}
 
     def windows(self, questions: tf.Tensor, contexts: tf.Tensor) -> QuestionWindows:
         """Cuts ``(batch,)`` string questions and contexts into windows; an empty context has one window too."""
@@ -90,7 +90,7 @@ class QuestionPreprocessor(TextPreprocessor):
         starts, ends = cleaned.in_given(starts, ends)
         asked_lengths, lengths = (tf.cast(rows.row_lengths(), tf.int32) for rows in (asked, tokens))
         room = self.sequence_length - self.special_tokens - asked_lengths
-        stride = tf.minimum(room, self.doc_stride)
+        stride = tf.minimum(room, self.stride)
         number = tf.ragged.range(1 - tf.minimum(room - lengths, 0) // stride)
         record = tf.cast(number.value_rowids(), tf.int32)
 

@@ -33,7 +33,7 @@ def check_task(config: ExperimentConfig) -> None:
     if config.data.labels is not None and not schema.has_labels:
         raise UserError(f"--data.labels: --task {config.task} has no labels. Leave them out.")
     fewest, recipe = schema.fewest_rows(options), config.training
-    if config.data.batch_tokens is None and recipe.batch_size // recipe.gradient_accumulation_steps < fewest:
+    if config.data.max_tokens_per_batch is None and recipe.batch_size // recipe.gradient_accumulation_steps < fewest:
         raise UserError(
             f"--training.batch_size {recipe.batch_size}: the loss compares the examples of a batch with each other; it "
             f"needs {fewest} in each of {recipe.gradient_accumulation_steps} accumulation step(s)."
@@ -49,11 +49,11 @@ def check_recipe(recipe: TrainingConfig, metrics: Collection[str], validation: b
         validation: whether there are validation data.
 
     Raises:
-        UserError: ``best_metric`` is none of the metrics, an option needs validation data, or a batch cannot be cut
+        UserError: ``monitor`` is none of the metrics, an option needs validation data, or a batch cannot be cut
             into its pieces.
     """
     check_metric(recipe, metrics)
-    for name in ("best_metric", "early_stopping_patience"):
+    for name in ("monitor", "early_stopping_patience"):
         if (value := getattr(recipe, name)) is not None and not validation:
             raise UserError(f"--training.{name} {value} needs validation data: give --data.validation or --data.split.")
     if recipe.batch_size % recipe.gradient_accumulation_steps:
@@ -64,14 +64,14 @@ def check_recipe(recipe: TrainingConfig, metrics: Collection[str], validation: b
 
 
 def check_metric(recipe: TrainingConfig, metrics: Collection[str]) -> None:
-    """Checks ``best_metric``.
+    """Checks ``monitor``.
 
     Raises:
         UserError: it is none of the metrics.
     """
-    if recipe.best_metric is not None and recipe.best_metric not in metrics:
+    if recipe.monitor is not None and recipe.monitor not in metrics:
         raise UserError(
-            f"--training.best_metric {recipe.best_metric}: there is no such metric; there are: {', '.join(metrics)}."
+            f"--training.monitor {recipe.monitor}: there is no such metric; there are: {', '.join(metrics)}."
         )
 
 

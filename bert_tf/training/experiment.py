@@ -25,6 +25,7 @@ from bert_tf.inference.predict import build_predict, evaluate_records
 from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.runs.run_lock import locked
 from bert_tf.tasks import find_task
+from bert_tf.tasks.monitor import Monitor
 from bert_tf.tasks.task import TextTask
 from bert_tf.training.checkpoint import Progress
 from bert_tf.training.config_checks import check_experiment, check_metric
@@ -117,15 +118,15 @@ class TaskData:
             "seed": config.seed,
             "shuffle_buffer": config.data.shuffle_buffer,
             "length_bucketing": config.data.length_bucketing,
-            "multiple_of": 64 if config.training.xla else 8,
+            "multiple_of": 64 if config.training.jit_compile else 8,
         }
         batches: TrainingBatches
-        if config.data.batch_tokens is None:
+        if config.data.max_tokens_per_batch is None:
             batches = TrainingBatches(rows, config.training.batch_size, **options)
         else:
             shares = strategy.num_replicas_in_sync * config.training.gradient_accumulation_steps
-            batches = TokenBatches(rows, config.data.batch_tokens, shares, **options)
-        if config.data.batch_tokens is None and batches.batch_size > batches.examples:
+            batches = TokenBatches(rows, config.data.max_tokens_per_batch, shares, **options)
+        if config.data.max_tokens_per_batch is None and batches.batch_size > batches.examples:
             logger.warning(
                 "--training.batch_size %d is more than there are examples: every batch is filled up with rows that do "
                 "not count",
@@ -195,7 +196,7 @@ def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDire
 def _train(config: ExperimentConfig, strategy: tf.distribute.Strategy, run: RunDirectory, resume: bool) -> RunDirectory:
     recipe = config.training
     options = PluginOptions.of(config, recipe)
-    if config.data.batch_tokens is None:
+    if config.data.max_tokens_per_batch is None:
         check_batch_size(strategy, recipe.batch_size, recipe.gradient_accumulation_steps)
 
     started = time.monotonic()
@@ -251,8 +252,7 @@ def finish(run: RunDirectory, task: TextTask, recipe: TrainingConfig, end: Progr
     """
     run.add_to_environment(wall_seconds=round(time.monotonic() - started, 1), steps=end.step)
     if end.best is not None and end.best_epoch is not None:
-        name = recipe.best_metric or task.best_metric[0]
-        logger.info("best epoch: %d (%s %.4f)", end.best_epoch + 1, name, end.best)
+        logger.info("best epoch: %d (%s %.4f)", end.best_epoch + 1, Monitor.of(task, recipe).name, end.best)
     logger.info("the model is in %s", run.model)
 
 

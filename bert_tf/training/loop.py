@@ -27,6 +27,7 @@ from bert_tf.keras_internals import layers_of
 from bert_tf.optimization.build_optimizer import build_optimizer
 from bert_tf.optimization.groups import declared
 from bert_tf.runs.run_directory import RunDirectory
+from bert_tf.tasks.monitor import Monitor
 from bert_tf.tasks.task import TextTask
 from bert_tf.training.checkpoint import Checkpoints, Progress
 from bert_tf.training.hook import Hooks
@@ -127,9 +128,7 @@ def train(
     with strategy.scope():
         task.compile(optimizer=updates.optimizer)
     progress = progress or Progress()
-    checkpoints = Checkpoints(
-        run.checkpoints, task, updates.optimizer, progress, recipe.checkpoints_to_keep, hooks.variables()
-    )
+    checkpoints = Checkpoints(run.checkpoints, task, updates.optimizer, progress, recipe.max_to_keep, hooks.variables())
     chief = is_chief(strategy)
     if resume and checkpoints.restore():
         logger.info("resuming at epoch %d, batch %d", progress.epoch + 1, progress.batch)
@@ -162,11 +161,9 @@ class _Loop:
         self.task, self.updates, self.recipe, self.run_directory = task, updates, recipe, run
         self.validate, self.hooks, self.checkpoints, self.progress = validate, hooks, checkpoints, progress
         self.chief = chief
-        self.metric, self.more_is_better = task.best_metric
-        if recipe.best_metric not in (None, self.metric):
-            self.metric, self.more_is_better = recipe.best_metric, recipe.best_metric not in task.lower_is_better
+        self.monitor = Monitor.of(task, recipe)
         self.losses = StepLosses(progress, recipe)
-        own = [ProgressReport(updates.steps, self.metric, progress.batch)] if chief else []
+        own = [ProgressReport(updates.steps, self.monitor.name, progress.batch)] if chief else []
         if chief and recipe.tensorboard:
             own.append(TensorBoardCurves(run.logs))
         foreign = [*hooks.hooks, *callbacks]
@@ -203,7 +200,7 @@ class _Loop:
         last = self._last_batch()
         self.updates.start(progress.epoch, progress.batch)
         while progress.batch < last and not progress.stopped:
-            steps = min(recipe.steps_per_call, last - progress.batch)
+            steps = min(recipe.steps_per_execution, last - progress.batch)
             self.listeners.on_train_batch_begin(progress.batch)
             self.losses.add(*self.updates(steps), steps)
             before = progress.step
@@ -239,7 +236,7 @@ class _Loop:
         patience = self.recipe.early_stopping_patience
         if patience is None or self.progress.epochs_without_improvement < patience:
             return False
-        logger.info("early stopping: %s has not improved for %d evaluation(s)", self.metric, patience)
+        logger.info("early stopping: %s has not improved for %d evaluation(s)", self.monitor.name, patience)
         return True
 
     def _logs(self) -> dict[str, float]:
@@ -259,11 +256,13 @@ class _Loop:
         with self.hooks.weights_for_evaluation():
             metrics = self.validate() if self.validate else {}
             scores = {f"val_{name}": value for name, value in metrics.items() if isinstance(value, int | float)}
-            if self.validate and self.metric not in metrics:
+            if self.validate and self.monitor.name not in metrics:
                 numbers = ", ".join(name for name, value in metrics.items() if isinstance(value, int | float))
-                raise UserError(f"--training.best_metric {self.metric}: there is no such metric; there are: {numbers}.")
-            value = metrics.get(self.metric)
-            if value is None or improves(value, progress.best, self.more_is_better):
+                raise UserError(
+                    f"--training.monitor {self.monitor.name}: there is no such metric; there are: {numbers}."
+                )
+            value = metrics.get(self.monitor.name)
+            if value is None or self.monitor.improves(value, progress.best):
                 progress.best, progress.best_epoch = value, progress.epoch
                 progress.epochs_without_improvement = 0
                 if self.chief:
@@ -337,13 +336,6 @@ def optimizer_options(options: PluginOptions | None) -> dict[str, Any]:
 def crosses(before: int, after: int, every: int) -> bool:
     """Whether a multiple of ``every`` lies behind ``before`` and not behind ``after``."""
     return before // every != after // every
-
-
-def improves(value: float, best: float | None, more_is_better: bool) -> bool:
-    """Whether ``value`` beats ``best``; NaN beats nothing but the absence of a value."""
-    if best is None or best != best:
-        return True
-    return value > best if more_is_better else value < best
 
 
 @contextmanager

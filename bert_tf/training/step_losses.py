@@ -40,7 +40,7 @@ class StepLosses:
             if total != total and not self._may_be_nan:
                 raise UserError(
                     f"The loss became NaN at step {self._step}: use a smaller --training.learning_rate or "
-                    "--training.gradient_clip_norm 1. The last good checkpoint is kept."
+                    "--training.global_clipnorm 1. The last good checkpoint is kept."
                 )
             self._progress.loss_sum += total
             self._progress.loss_examples += count

@@ -51,7 +51,7 @@ def build_update(
     scaled = recipe.mixed_precision == "float16"
     loss_of = hooks.wrap_objective(objective(model, shares=pieces * strategy.num_replicas_in_sync), model)
     gradient_of = hooks.wrap_gradient(gradient(loss_of, variables, optimizer if scaled else None), variables)
-    if recipe.xla:
+    if recipe.jit_compile:
         gradient_of = tf.function(gradient_of, jit_compile=True)
 
     def replica_update(
@@ -66,7 +66,7 @@ def build_update(
         trained = [variables[index] for index in known]
         reduced = reduce(replica, [gradients[index] for index in known], trained, hooks)
         scale = optimizer.dynamic_scale.value if scaled else 1.0
-        apply(optimizer, reduced, trained, recipe.gradient_clip_norm, scale, hooks)
+        apply(optimizer, reduced, trained, recipe.global_clipnorm, scale, hooks)
         return loss * total, total / tf.cast(replica.num_replicas_in_sync, tf.float32)
 
     return _repeat(replica_update, recipe, strategy)
@@ -162,7 +162,7 @@ def _repeat(
 
     @tf.function
     def update(data: Iterator[Any], steps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        if recipe.steps_per_call == 1:
+        if recipe.steps_per_execution == 1:
             return one_update(data)
         loss_sum = examples = tf.constant(0.0)
         for _ in tf.range(steps):

@@ -72,13 +72,13 @@ def test_order_depends_on_seed_and_epoch_and_a_place_is_found_again(task: TextCl
 
 
 def test_a_row_that_fits_no_batch_is_an_error(task: TextClassifier) -> None:
-    with pytest.raises(UserError, match=r"--data.batch_tokens 60 .*takes 64 tokens.*needs 2 .*use at least 128"):
+    with pytest.raises(UserError, match=r"max_tokens_per_batch 60 .*takes 64 tokens.*needs 2 .*use at least 128"):
         batches(task, texts(), 60, multiple=2)
 
 
 def test_texts_of_unlike_length_cannot_share_a_batch_of_so_many_tokens() -> None:
-    with pytest.raises(ValueError, match="batch_tokens puts texts of similar length together"):
-        DataConfig(batch_tokens=100, length_bucketing=False)
+    with pytest.raises(ValueError, match="max_tokens_per_batch puts texts of similar length together"):
+        DataConfig(max_tokens_per_batch=100, length_bucketing=False)
 
 
 def test_of_a_translation_the_longer_side_counts() -> None:

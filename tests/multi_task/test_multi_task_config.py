@@ -70,7 +70,10 @@ def test_one_task_is_an_experiment() -> None:
         ({"tasks": {"serving_default": {}}}, "several.yaml line 3: tasks: 'serving_default' cannot name a task"),
         ({"tasks": {"rte": {"loss_weight": -1}}}, "tasks.rte.loss_weight: input should be greater than 0, not -1"),
         ({"sampling": {"strategy": "random"}}, "several.yaml line 13: sampling.strategy: input should be"),
-        ({"training": {"steps_per_call": 4}}, "line 12: training: steps_per_call must be 1 with several tasks"),
+        (
+            {"training": {"steps_per_execution": 4}},
+            "line 12: training: steps_per_execution must be 1 with several",
+        ),
         ({"loss_weighting": "uncertainty"}, "tasks.names.loss_weight has no meaning with loss_weighting uncertainty"),
         ({"task": "classification"}, "several.yaml line 12: task: there is no such option"),
     ],

@@ -84,6 +84,6 @@ def test_mean_score_takes_each_tasks_main_metric() -> None:
         {"sentiment_accuracy": 0.8, "sentiment_f1": 0.1, "length_pearson_spearman": 0.4}
     ) == pytest.approx(0.6)
     assert model.mean_score({"length_pearson_spearman": 0.4}) == pytest.approx(0.4)
-    model.members["length"] = SimpleNamespace(best_metric=("mae", False))
+    model.members["length"] = SimpleNamespace(monitor="mae", mode="min")
     assert model.mean_score({"sentiment_accuracy": 0.8, "length_mae": 0.4}) == pytest.approx(0.2)
     assert "sentiment_loss" in small_tasks().lower_is_better

@@ -130,7 +130,7 @@ def test_sigkill_full_disk_and_resume_end_with_the_same_weights(corpus: Path, tm
     assert tf.train.latest_checkpoint(checkpoints) == last
     resumed = run_pretraining(cut, resume=True)
     assert [line["epoch"] for line in resumed.metrics()] == [1, 2]
-    assert len(list(checkpoints.glob("*.index"))) == cut.training.checkpoints_to_keep
+    assert len(list(checkpoints.glob("*.index"))) == cut.training.max_to_keep
     run_pretraining(whole)
     expected, found = (BertPretrainer.from_preset(str(tmp_path / name / "model")) for name in ("whole", "cut"))
     for a, b in zip(expected.get_weights(), found.get_weights(), strict=True):

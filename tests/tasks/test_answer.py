@@ -45,7 +45,7 @@ TASKS: dict[str, list[dict[str, Any]]] = {
 @pytest.mark.parametrize("name", TASKS)
 def test_answer_is_that_of_the_exported_graph(name: str) -> None:
     """Of tasks of every kind, as mappings of the columns that it reads, in another order than that of their lengths."""
-    head = {} if name != "question_answering" else {"max_query_length": 8, "doc_stride": 8}
+    head = {} if name != "question_answering" else {"max_query_length": 8, "stride": 8}
     task = small_task(name, prepared(name, TASKS[name]), **head)
     specs = task.input_specs()
     records = [{column: row[column] for column in specs} for row in TASKS[name]]

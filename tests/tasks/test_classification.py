@@ -64,7 +64,7 @@ def test_overfits_ten_pairs(tmp_path: Path) -> None:
 def test_answers_are_what_the_numbers_say() -> None:
     task = small_classifier()
     logits = np.array([[0.0, 0.0], [-1.0, 2.0]], np.float32)
-    finished = {name: value.numpy() for name, value in task.finish(tf.constant(logits)).items()}
+    finished = {name: value.numpy() for name, value in task.postprocess(tf.constant(logits)).items()}
     rows = list(made_records([{"text": "a"}, {"text": "b"}]))
     first, second = task.answers(finished, rows)
     assert first == {"label": "bad", "score": 0.5, "probabilities": {"bad": 0.5, "good": 0.5}}

@@ -76,7 +76,7 @@ def tasks() -> dict[str, TextTask]:
         )
         rows = [{key: value for key, value in row.items() if key in {*keep, *values}} for row in rows]
         head = {"loss": "simcse"} if name == "embedding" else {}
-        head |= {"doc_stride": 4, "max_query_length": 8} if name == "question_answering" else {}
+        head |= {"stride": 4, "max_query_length": 8} if name == "question_answering" else {}
         made[name] = small_task(name, prepared(name, rows), cleaning=CLEANING, **head)
     return made
 

@@ -54,7 +54,7 @@ def test_documents_with_as_many_windows_share_a_batch() -> None:
 @pytest.mark.parametrize(
     ("head", "message"),
     [
-        ({"doc_stride": 20}, "--head.doc_stride 20: a window holds 8 tokens of text"),
+        ({"stride": 20}, "--head.stride 20: a window holds 8 tokens of text"),
         ({"strategy": "head_tail"}, "--head.head_tokens 128: there is room for 8 tokens"),
         ({"strategy": "middle"}, "--head.strategy: input should be 'windows' or 'head_tail'"),
     ],
@@ -69,6 +69,6 @@ def test_preset_round_trip(tmp_path: Path) -> None:
     task = small_task("document_classification", RECORDS, sequence_length=10, window_pooling="transformer")
     task.save_to_preset(str(tmp_path))
     again = DocumentClassifier.from_preset(str(tmp_path))
-    assert again.preprocessor.doc_stride == 6
+    assert again.preprocessor.stride == 6
     texts = {"text": tf.constant([row["text"] for row in ROWS])}
     np.testing.assert_array_equal(again.answer_texts(texts)["probabilities"], task.answer_texts(texts)["probabilities"])

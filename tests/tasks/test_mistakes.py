@@ -5,6 +5,7 @@ from __future__ import annotations
 from bert_tf.data.records import Row
 from bert_tf.insight.reports.metrics_text import comparison
 from bert_tf.tasks.mistakes import Mistake, different, different_items, mistake_lines
+from bert_tf.tasks.monitor import Monitor
 
 
 def test_the_most_confident_mistake_comes_first() -> None:
@@ -32,9 +33,9 @@ def test_of_several_items_the_missing_and_the_surplus_are_told_apart() -> None:
 
 def test_a_better_baseline_is_said() -> None:
     models = {"model": {"accuracy": 0.86, "loss": 0.5}, "majority": {"accuracy": 0.5}, "TF-IDF": {"accuracy": 0.9}}
-    assert comparison(models, ("accuracy", True)).startswith(
+    assert comparison(models, Monitor("accuracy", "max")).startswith(
         "TF-IDF is better than the model: accuracy 0.9000 against 0.8600."
     )
-    assert comparison({**models, "model": {"accuracy": 0.95}}, ("accuracy", True)) == ""
-    assert comparison({"model": {"loss": 0.5}, "b": {"loss": 0.6}}, ("loss", False)) == ""
-    assert comparison({"model": {"loss": 0.5}}, ("loss", False)) == ""
+    assert comparison({**models, "model": {"accuracy": 0.95}}, Monitor("accuracy", "max")) == ""
+    assert comparison({"model": {"loss": 0.5}, "b": {"loss": 0.6}}, Monitor("loss", "min")) == ""
+    assert comparison({"model": {"loss": 0.5}}, Monitor("loss", "min")) == ""

@@ -64,7 +64,7 @@ def test_before_training_answers_have_the_frequencies_of_the_data() -> None:
 def test_answers_are_what_the_numbers_say() -> None:
     task = small_task("ordinal", RECORDS, dropout=0.1)
     logits = np.log([[0.9 / 0.1, 0.8 / 0.2, 0.45 / 0.55, 0.1 / 0.9], [0.2 / 0.8, 0.4 / 0.6, 0.1 / 0.9, 0.05 / 0.95]])
-    found = {name: value.numpy() for name, value in task.finish(tf.constant(logits, tf.float32)).items()}
+    found = {name: value.numpy() for name, value in task.postprocess(tf.constant(logits, tf.float32)).items()}
     assert found["label"].tolist() == [b"3", b"1"]  # beyond two ranks with more than 0.5; beyond none
     np.testing.assert_allclose(found["probabilities"][0], [0.1, 0.1, 0.35, 0.35, 0.1], atol=1e-6)
     np.testing.assert_allclose(found["score"], [0.35, 0.6], atol=1e-6)

@@ -60,7 +60,7 @@ def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         backbone="scratch:tiny",
         output=str(tmp_path_factory.mktemp("runs") / "squad"),
         data={"train": [str(data)] * 120, "validation": str(data), "sequence_length": 32},
-        head={"doc_stride": 8, "max_query_length": 10, "max_answer_length": 8, "n_best": 3},
+        head={"stride": 8, "max_query_length": 10, "max_answer_length": 8, "n_best": 3},
         scratch={"vocabulary_size": 300},
         training={"epochs": 1, "batch_size": 16, "learning_rate": 1e-3, "tensorboard": False},
     )
@@ -76,7 +76,7 @@ def small_answerer(**options: Any) -> QuestionAnswerer:
         len(vocabulary), num_layers=1, num_heads=2, hidden_dim=16, intermediate_dim=16, max_sequence_length=32
     )
     preprocessor = QuestionPreprocessor(
-        ExactBertTokenizer(vocabulary, lowercase=True), sequence_length=24, doc_stride=6, max_query_length=5
+        ExactBertTokenizer(vocabulary, lowercase=True), sequence_length=24, stride=6, max_query_length=5
     )
     return QuestionAnswerer(backbone, preprocessor, **options)
 
@@ -236,7 +236,7 @@ def test_preset_round_trip(tmp_path: Path) -> None:
     again = QuestionAnswerer.from_preset(str(tmp_path))
     names = ("max_answer_length", "n_best", "metric", "null_answers", "null_threshold")
     assert [getattr(again, name) for name in names] == [7, 2, "cmrc", True, -1.25]
-    assert again.preprocessor.get_config()["doc_stride"] == 6
+    assert again.preprocessor.get_config()["stride"] == 6
     columns = {"question": tf.constant(["a"]), "context": tf.constant(["a b 一 c " * 9])}
     for name, value in task.answer_texts(columns).items():
         assert again.answer_texts(columns)[name].numpy().tolist() == value.numpy().tolist()

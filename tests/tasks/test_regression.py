@@ -41,7 +41,7 @@ def test_standardised_by_the_training_data() -> None:
     assert facts["standard_deviation"] == pytest.approx(np.std(scores))
     task = small_task("regression", RECORDS)
     outputs = tf.constant([[0.0], [1.0]])
-    np.testing.assert_allclose(task.finish(outputs)["score"], [2.5, 2.5 + np.std(scores)], rtol=1e-6)
+    np.testing.assert_allclose(task.postprocess(outputs)["score"], [2.5, 2.5 + np.std(scores)], rtol=1e-6)
     np.testing.assert_allclose(task.loss_per_example(tf.constant([2.5, 2.5]), outputs), [0.0, 1.0], atol=1e-6)
     constant = TextRegressor.learn_from(made_records([{"text": "a", "label": 7}] * 2), None)
     assert (constant["mean"], constant["standard_deviation"]) == (7.0, 1.0)
@@ -50,7 +50,7 @@ def test_standardised_by_the_training_data() -> None:
 def test_bounds_are_never_left() -> None:
     task = small_task("regression", RECORDS, bounds=[-1.0, 5.0])
     outputs = tf.constant([[-100.0], [0.0], [100.0]])
-    np.testing.assert_allclose(task.finish(outputs)["score"], [-1.0, 2.0, 5.0], atol=1e-6)
+    np.testing.assert_allclose(task.postprocess(outputs)["score"], [-1.0, 2.0, 5.0], atol=1e-6)
     # Least where the answer is the target.
     losses = [float(task.loss_per_example(tf.constant([2.0]), tf.constant([[x]]))[0]) for x in (-1.0, 0.0, 1.0)]
     assert losses[1] < min(losses[0], losses[2])

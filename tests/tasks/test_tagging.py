@@ -115,8 +115,8 @@ def test_a_new_span_head_begins_below_the_threshold() -> None:
 
 def test_only_the_first_pieces_of_words_are_labelled() -> None:
     task = tagger(records())
-    for label_pieces, ignored in (("first", True), ("all", False)):
-        task.label_pieces = label_pieces
+    for label_wordpieces, ignored in (("first", True), ("all", False)):
+        task.label_wordpieces = label_wordpieces
         encoded, tags = task.encode_training(
             {"text": tf.constant(["Orléanszzz"])}, tf.ragged.constant([[[0, 10, 1]]], tf.int32, 1, (3,))
         )

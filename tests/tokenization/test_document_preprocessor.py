@@ -27,7 +27,7 @@ def packed(words: int, **options: Any) -> list[Any]:
 @pytest.mark.parametrize("stride", [1, 4, 6])
 @pytest.mark.parametrize("words", [0, 1, 5, 6, 7, 12, 13, 40])
 def test_windows_cover_every_token_and_none_too_many(words: int, stride: int) -> None:
-    windows = packed(words, doc_stride=stride, max_windows=100)
+    windows = packed(words, stride=stride, max_windows=100)
     covered = set()
     for number, window in enumerate(windows):
         assert [window[0], window[-1]] == [-3, -2]  # [CLS] and [SEP]
@@ -40,7 +40,7 @@ def test_windows_cover_every_token_and_none_too_many(words: int, stride: int) ->
 
 
 def test_windows_behind_the_last_are_not_read() -> None:
-    assert [window[1] for window in packed(40, doc_stride=4, max_windows=3)] == [0, 4, 8]
+    assert [window[1] for window in packed(40, stride=4, max_windows=3)] == [0, 4, 8]
 
 
 @pytest.mark.parametrize(("head", "kept"), [(2, [0, 1, 16, 17, 18, 19]), (0, [*range(14, 20)]), (6, [*range(6)])])
@@ -50,7 +50,7 @@ def test_head_and_tail(head: int, kept: list[int]) -> None:
 
 
 def test_documents_of_a_batch_are_filled_up_to_the_longest() -> None:
-    preprocessor = DocumentPreprocessor(TOKENIZER, sequence_length=8, doc_stride=4)
+    preprocessor = DocumentPreprocessor(TOKENIZER, sequence_length=8, stride=4)
     texts = tf.constant([text(1), text(14), ""])
     dense = preprocessor.pad(preprocessor.pack(texts))
     assert dense.keys() == {"token_ids", "segment_ids", "padding_mask"}
@@ -59,4 +59,4 @@ def test_documents_of_a_batch_are_filled_up_to_the_longest() -> None:
     np.testing.assert_array_equal(dense["token_ids"][0, 0, :3], [2, 5, 3])
     assert not np.any(dense["token_ids"][0, 1:])
     again = DocumentPreprocessor.from_config(preprocessor.get_config())
-    assert (again.doc_stride, again.max_windows, again.strategy) == (4, 8, "windows")
+    assert (again.stride, again.max_windows, again.strategy) == (4, 8, "windows")

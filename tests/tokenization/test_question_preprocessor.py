@@ -42,7 +42,7 @@ def reference(lengths: list[int], room: int, stride: int) -> list[tuple[int, int
 def test_windows_equal_run_squad(stride: int) -> None:
     lengths = [0, 1, 11, 12, 13, 14, 25, 40, 61]
     contexts = [" ".join(str(n % 10) for n in range(length)) for length in lengths]
-    cut = preprocessor(sequence_length=18, doc_stride=stride, max_query_length=3).windows(
+    cut = preprocessor(sequence_length=18, stride=stride, max_query_length=3).windows(
         tf.constant(["a b c d e"] * len(lengths)), tf.constant(contexts)
     )
     expected = reference(lengths, room=12, stride=stride)
@@ -63,7 +63,7 @@ def test_windows_equal_run_squad(stride: int) -> None:
 
 
 def test_each_question_leaves_its_own_room() -> None:
-    cut = preprocessor(sequence_length=16, doc_stride=100, max_query_length=4).windows(
+    cut = preprocessor(sequence_length=16, stride=100, max_query_length=4).windows(
         tf.constant(["", "a b", "a b c d e f"]), tf.constant(["1 " * 20] * 3)
     )
     assert cut.record.numpy().tolist() == [0, 0, 1, 1, 2, 2, 2]
@@ -79,5 +79,5 @@ def test_offsets_are_those_of_the_context() -> None:
 def test_no_room_for_a_context() -> None:
     with pytest.raises(ValueError, match="74 tokens have no room for 64 of the question, 3 special ones and 8 of the"):
         preprocessor(sequence_length=74, max_query_length=64)
-    again = QuestionPreprocessor.from_config(preprocessor(sequence_length=75, doc_stride=9).get_config())
-    assert (again.sequence_length, again.doc_stride, again.max_query_length) == (75, 9, 64)
+    again = QuestionPreprocessor.from_config(preprocessor(sequence_length=75, stride=9).get_config())
+    assert (again.sequence_length, again.stride, again.max_query_length) == (75, 9, 64)

@@ -100,10 +100,10 @@ def _paired() -> list[dict[str, Any]]:
 RUNS: dict[str, Callable[[], Weights]] = {
     "plain": classifier,
     "accumulated": lambda: classifier(gradient_accumulation_steps=2),
-    "no clipping": lambda: classifier(gradient_clip_norm=None),
+    "no clipping": lambda: classifier(global_clipnorm=None),
     "cosine": lambda: classifier(schedule="cosine", warmup_ratio=0.3),
-    "two steps a call": lambda: classifier(steps_per_call=2),
-    "XLA": lambda: classifier(xla=True),
+    "two steps a call": lambda: classifier(steps_per_execution=2),
+    "XLA": lambda: classifier(jit_compile=True),
     "bfloat16": lambda: classifier(dtype="mixed_bfloat16", mixed_precision="bfloat16"),
     "float16": lambda: classifier(dtype="mixed_float16", mixed_precision="float16"),
     "batches of tokens": lambda: classifier(tokens=400),

@@ -1,8 +1,8 @@
 """A small deterministic training, run as a process of its own by the distribution tests.
 
 ``python small_training.py FOLDER STRATEGY RECIPE… [--logical_devices 2]`` trains once by each recipe, JSON such
-as ``{"xla": true}`` (``batch_tokens``: batches of so many tokens), and writes the weights to ``FOLDER/0.npz``,
-``FOLDER/1.npz`` and so on.
+as ``{"jit_compile": true}`` (``max_tokens_per_batch``: batches of so many tokens), and writes the weights to
+``FOLDER/0.npz``, ``FOLDER/1.npz`` and so on.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ def main() -> None:
     from bert_tf.training.loop import train
     from tests.training.small_model import small_batches, small_classifier, small_token_batches
 
-    base = {"epochs": 2, "batch_size": 16, "learning_rate": 1e-3, "gradient_clip_norm": 0.5, "checkpoint_every": 1000}
+    base = {"epochs": 2, "batch_size": 16, "learning_rate": 1e-3, "global_clipnorm": 0.5, "checkpoint_every": 1000}
     for number, changes in enumerate(arguments.recipes):
         with strategy.scope():
             task = small_classifier()
-        tokens = changes.pop("batch_tokens", None)
+        tokens = changes.pop("max_tokens_per_batch", None)
         recipe = TrainingConfig(**(base | changes))
         if tokens is None:
             batches = small_batches(task, recipe.batch_size)

@@ -33,16 +33,16 @@ WITH_VALIDATION = [*WITHOUT_VALIDATION, "--data.validation", "none.tsv"]
 
 WRONG = {
     "metric that no task has": (
-        [*WITH_VALIDATION, "--training.best_metric", "f2"],
-        "--training.best_metric f2: there is no such metric; there are: accuracy, precision, recall, f1, f1_positive",
+        [*WITH_VALIDATION, "--training.monitor", "f2"],
+        "--training.monitor f2: there is no such metric; there are: accuracy, precision, recall, f1, f1_positive",
     ),
     "metric of another task": (
-        [*WITH_VALIDATION, "--task", "regression", "--training.best_metric", "accuracy"],
-        "--training.best_metric accuracy: there is no such metric; there are: pearson",
+        [*WITH_VALIDATION, "--task", "regression", "--training.monitor", "accuracy"],
+        "--training.monitor accuracy: there is no such metric; there are: pearson",
     ),
     "metric without validation data": (
-        [*WITHOUT_VALIDATION, "--training.best_metric", "f1"],
-        "--training.best_metric f1 needs validation data: give --data.validation or --data.split.",
+        [*WITHOUT_VALIDATION, "--training.monitor", "f1"],
+        "--training.monitor f1 needs validation data: give --data.validation or --data.split.",
     ),
     "early stopping without validation data": (
         [*WITHOUT_VALIDATION, "--training.early_stopping_patience", "2"],
@@ -117,8 +117,8 @@ def test_found_without_tensorflow() -> None:
 @pytest.mark.parametrize(
     ("training", "head", "message"),
     [
-        ({"best_metric": "f1"}, {}, "there is no such metric; there are: mean_score, a_accuracy"),
-        ({"best_metric": "b_mse"}, {}, "there is no such metric"),  # b has no validation data
+        ({"monitor": "f1"}, {}, "there is no such metric; there are: mean_score, a_accuracy"),
+        ({"monitor": "b_mse"}, {}, "there is no such metric"),  # b has no validation data
         ({}, {"threshold": "auto"}, "task b: --tasks.b.head.threshold auto is chosen on the validation data"),
     ],
 )
@@ -137,16 +137,16 @@ def test_found_in_a_run_of_several_tasks(training: dict[str, Any], head: dict[st
 @pytest.mark.usefixtures("no_logging")
 def test_found_in_pre_training(tmp_path: Path) -> None:
     flags = ["--backbone", "scratch:tiny", "--data", "none.txt", "--output", "none"]
-    with pytest.raises(UserError, match="best_metric f1: there is no such metric; there are: mlm_loss, perplexity"):
-        pretrain.main([*flags, "--training.best_metric", "f1"])
-    with pytest.raises(UserError, match="best_metric pair_loss: there is no such metric"):
-        pretrain.main([*flags, "--corpus.objective", "mlm", "--training.best_metric", "pair_loss"])
+    with pytest.raises(UserError, match="monitor f1: there is no such metric; there are: mlm_loss, perplexity"):
+        pretrain.main([*flags, "--training.monitor", "f1"])
+    with pytest.raises(UserError, match="monitor pair_loss: there is no such metric"):
+        pretrain.main([*flags, "--corpus.objective", "mlm", "--training.monitor", "pair_loss"])
 
 
 def test_a_right_config_passes() -> None:
     data = {"train": "x", "split": [0.8, 0.2]}
     head = {"threshold": "auto", "positive_label": "a"}
-    training = {"best_metric": "f1_positive", "early_stopping_patience": 1}
+    training = {"monitor": "f1_positive", "early_stopping_patience": 1}
     check_experiment(ExperimentConfig(backbone="x", output="x", data=data, head=head, training=training))
 
 
@@ -154,9 +154,9 @@ LABELLED = [("so", "a"), ("so so", "b"), ("so so so", "c")]
 HELD_OUT: dict[str, tuple[dict[str, Any], dict[str, Any], list[tuple[str, str]], str]] = {
     "F1 of two labels where there are three": (
         {},
-        {"best_metric": "f1_positive"},
+        {"monitor": "f1_positive"},
         LABELLED,
-        "--training.best_metric f1_positive: there is no such metric; there are: accuracy, precision, recall, f1, wei",
+        "--training.monitor f1_positive: there is no such metric; there are: accuracy, precision, recall, f1, wei",
     ),
     "threshold where no validation record is positive": (
         {"head": {"threshold": "auto"}},

@@ -79,7 +79,7 @@ def test_questions_are_counted_by_what_becomes_of_them(caplog: pytest.LogCapture
         for answer in ("Ann", "Rome", "Bonn")
     ]
     rows.append({"question": "who", "context": "Ann lives in Rome", "answers": []})
-    said, _ = summarised("question_answering", rows, caplog, max_query_length=4, doc_stride=4)
+    said, _ = summarised("question_answering", rows, caplog, max_query_length=4, stride=4)
     assert (
         "questions  answered: 2 (50 %), answer not found in its context: 1 (25 %), without an answer: 1 (25 %)" in said
     )

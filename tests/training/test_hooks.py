@@ -48,7 +48,7 @@ def one_update(model: Line, pieces: int = 1, hooks: Sequence[Hook] = (), clip: f
     """The weight after a step of SGD at rate 1 on the inputs 1, 2, 3 and 6, whose mean is 3."""
     optimizer = keras.optimizers.SGD(1.0)
     optimizer.build(model.trainable_variables)
-    chosen = TrainingConfig(gradient_accumulation_steps=pieces, gradient_clip_norm=clip)
+    chosen = TrainingConfig(gradient_accumulation_steps=pieces, global_clipnorm=clip)
     several = Hooks(hooks)
     several.build(model, optimizer)
     update = build_update(model, optimizer, chosen, tf.distribute.get_strategy(), several)

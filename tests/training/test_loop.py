@@ -20,7 +20,8 @@ from bert_tf.errors import UserError
 from bert_tf.inference.predict import evaluate_records
 from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.tasks.classification import TextClassifier
-from bert_tf.training.loop import improves, train
+from bert_tf.tasks.monitor import Monitor
+from bert_tf.training.loop import train
 from bert_tf.training.update import build_update
 from tests.conftest import free_port
 from tests.training.small_model import (
@@ -108,7 +109,7 @@ def test_tokens_count_alike_where_the_task_counts_them(pieces: int) -> None:
     task = Tokens()
     optimizer = keras.optimizers.SGD(1.0)
     optimizer.build(task.trainable_variables)
-    config = recipe(gradient_accumulation_steps=pieces, gradient_clip_norm=None)
+    config = recipe(gradient_accumulation_steps=pieces, global_clipnorm=None)
     numbers = tf.constant([[1.0, 0, 0], [2, 3, 4], [9, 9, 9], [9, 9, 9]])
     batch = ({"numbers": numbers}, tf.constant([1.0, 3, 3, 3]), tf.constant([1.0, 1, 0, 0]))
     data = tf.data.Dataset.from_tensors(batch)
@@ -119,11 +120,11 @@ def test_tokens_count_alike_where_the_task_counts_them(pieces: int) -> None:
 
 
 def test_several_steps_per_call_equal_one(tmp_path: Path, plain: TextClassifier) -> None:
-    assert_equal(plain, trained(tmp_path, steps_per_call=2), atol=1e-7)
+    assert_equal(plain, trained(tmp_path, steps_per_execution=2), atol=1e-7)
 
 
 def test_xla_equals_no_xla(tmp_path: Path, plain: TextClassifier) -> None:
-    assert_equal(plain, trained(tmp_path, xla=True), atol=1e-4)
+    assert_equal(plain, trained(tmp_path, jit_compile=True), atol=1e-4)
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
@@ -141,7 +142,7 @@ def test_gradient_is_clipped_by_its_global_norm(tmp_path: Path) -> None:
     task = small_classifier()
     before = weights(task)
     config = recipe(
-        gradient_clip_norm=1e-11, learning_rate=1.0, schedule="constant", warmup_ratio=0.0, weight_decay=0.0, epochs=1
+        global_clipnorm=1e-11, learning_rate=1.0, schedule="constant", warmup_ratio=0.0, weight_decay=0.0, epochs=1
     )
     train(task, TrainingBatches(LabelledRows(toy_records(0, 16), task), 16, seed=1), config, RunDirectory(tmp_path))
     moved = np.concatenate([(a - b).ravel() for a, b in zip(before, weights(task), strict=True)])
@@ -202,8 +203,8 @@ def test_best_epoch_is_kept_and_early_stopping_ends_the_run(tmp_path: Path) -> N
 
 def test_unknown_metric_is_named(tmp_path: Path) -> None:
     task = small_classifier()
-    config = recipe(epochs=1, best_metric="bleu")
-    with pytest.raises(UserError, match="--training.best_metric bleu: there is no such metric; there are: accuracy"):
+    config = recipe(epochs=1, monitor="bleu")
+    with pytest.raises(UserError, match="--training.monitor bleu: there is no such metric; there are: accuracy"):
         train(task, small_batches(task, 16), config, RunDirectory(tmp_path), validate=lambda: {"accuracy": 1.0})
 
 
@@ -229,7 +230,7 @@ def test_keras_callbacks_are_heard(tmp_path: Path) -> None:
     [(1.0, None, True, True), (1.0, 1.0, True, False), (0.9, 1.0, False, True), (float("nan"), 0.5, True, False)],
 )
 def test_improves(value: float, best: float | None, more: bool, expected: bool) -> None:
-    assert improves(value, best, more) is expected
+    assert Monitor("x", "max" if more else "min").improves(value, best) is expected
 
 
 def start_small_training(
@@ -259,7 +260,7 @@ def written_weights(folder: Path, number: int) -> list[np.ndarray]:
 def one_process_weights(tmp_path_factory: pytest.TempPathFactory) -> list[np.ndarray]:
     """What one process on one device makes of the small training, with a global batch of 16."""
     folder = tmp_path_factory.mktemp("one_process")
-    return weights(trained(folder, gradient_clip_norm=0.5))
+    return weights(trained(folder, global_clipnorm=0.5))
 
 
 @pytest.fixture(scope="session")
@@ -268,14 +269,14 @@ def token_weights(tmp_path_factory: pytest.TempPathFactory) -> list[np.ndarray]:
     task = small_classifier()
     batches = small_token_batches(task, 400, 1)
     assert len(set(batches.sizes)) > 1
-    train(task, batches, recipe(gradient_clip_norm=0.5), RunDirectory(tmp_path_factory.mktemp("tokens")))
+    train(task, batches, recipe(global_clipnorm=0.5), RunDirectory(tmp_path_factory.mktemp("tokens")))
     return weights(task)
 
 
 TWO_DEVICE_RECIPES = [
-    {"gradient_accumulation_steps": 2, "steps_per_call": 2},
-    {"xla": True},
-    {"batch_tokens": 400},
+    {"gradient_accumulation_steps": 2, "steps_per_execution": 2},
+    {"jit_compile": True},
+    {"max_tokens_per_batch": 400},
 ]
 
 
@@ -287,14 +288,14 @@ def two_devices(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("number", range(len(TWO_DEVICE_RECIPES)), ids=["accumulation", "xla", "tokens"])
+@pytest.mark.parametrize("number", range(len(TWO_DEVICE_RECIPES)), ids=["accumulation", "jit_compile", "tokens"])
 def test_two_devices_equal_one(
     two_devices: Path, one_process_weights: list[np.ndarray], token_weights: list[np.ndarray], number: int
 ) -> None:
     """Tolerance 1e-5: the gradient's sums run in another order. XLA fuses and reorders more: 1e-4."""
     recipe = TWO_DEVICE_RECIPES[number]
-    atol = 1e-4 if "xla" in recipe else 1e-5
-    wanted = token_weights if "batch_tokens" in recipe else one_process_weights
+    atol = 1e-4 if "jit_compile" in recipe else 1e-5
+    wanted = token_weights if "max_tokens_per_batch" in recipe else one_process_weights
     for expected, value in zip(wanted, written_weights(two_devices, number), strict=True):
         np.testing.assert_allclose(value, expected, atol=atol, rtol=0)
 

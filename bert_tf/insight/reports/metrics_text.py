@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bert_tf.tables import table
+from bert_tf.tasks.monitor import Monitor
 
 
 def metrics_table(columns: Mapping[str, Mapping[str, Any]]) -> str:
@@ -25,14 +26,14 @@ def _title(name: str, columns: Mapping[str, Mapping[str, Any]]) -> str:
     return f"{name} ({positive})" if name == "f1_positive" and positive is not None else name
 
 
-def comparison(columns: Mapping[str, Mapping[str, Any]], main_metric: tuple[str, bool]) -> str:
+def comparison(columns: Mapping[str, Mapping[str, Any]], monitor: Monitor) -> str:
     """Which baseline is better than the model, and what to try; empty text if none is.
 
     Args:
         columns: model name to its metrics; ``model`` is the model.
-        main_metric: the metric that decides, and whether more is better.
+        monitor: the metric that decides.
     """
-    metric, more_is_better = main_metric
+    metric, more_is_better = monitor.name, monitor.mode == "max"
     ours = columns["model"].get(metric)
     others = {name: value for name, metrics in columns.items() if name != "model" and (value := metrics.get(metric))}
     if ours is None or not others:

@@ -16,7 +16,7 @@ class Options(BinaryOptions):
     strategy: Literal["windows", "head_tail"] = Field(
         "windows", description="windows of --data.sequence_length tokens, or head_tail: the beginning and the end only"
     )
-    doc_stride: int | None = Field(
+    stride: int | None = Field(
         None, ge=1, description="windows: tokens from one's start to the next one's (default: three quarters of one)"
     )
     max_windows: int = Field(8, ge=1, description="windows: what lies behind this many is not read")

@@ -15,7 +15,7 @@ from bert_tf.data.schema import TaskSchema
 class Options(Section):
     """The options of question answering."""
 
-    doc_stride: int = Field(128, ge=1, description="context tokens from the start of a window to that of the next")
+    stride: int = Field(128, ge=1, description="context tokens from the start of a window to that of the next")
     max_query_length: int = Field(64, ge=1, description="tokens of a question that are read")
     max_answer_length: int = Field(30, ge=1, description="tokens of the longest answer")
     n_best: int = Field(5, ge=1, le=50, description="answers given for a question, best first")

@@ -26,7 +26,7 @@ class Options(Section):
     decoder: Decoder = Field(
         "softmax", description="softmax, crf, or span, which finds nested and overlapping entities"
     )
-    label_pieces: LabelPieces = Field("first", description="of a word's pieces, the first decides or each is labelled")
+    label_wordpieces: LabelPieces = Field("first", description="of a word's wordpieces, the first decides or all do")
     words: Literal["auto", "spaces", "punctuation"] = Field(
         "auto", description="what parts words; auto: spaces where the data has tokens, else punctuation too"
     )

@@ -161,7 +161,7 @@ def test_a_regressors_head_answers_in_the_datas_units() -> None:
     features = task.preprocessor(TEXTS)
     pooled = task.backbone(features, training=False)["pooled_output"].numpy()
     by_hand = (pooled @ tensors["classifier.weight"].T + tensors["classifier.bias"])[:, 0]
-    scores = task.finish(task(features, training=False))["score"]
+    scores = task.postprocess(task(features, training=False))["score"]
     np.testing.assert_allclose(by_hand, scores, atol=1e-5)
 
 
@@ -234,7 +234,7 @@ def test_transformers_answers_other_tasks_alike(tmp_path: Path) -> None:
         if architecture == "TokenClassification":
             logits, ours = logits[mask], ours[mask]
         if isinstance(task, TextRegressor):
-            ours = task.finish(ours)["score"].numpy()[:, None]
+            ours = task.postprocess(ours)["score"].numpy()[:, None]
         difference = np.abs(logits.reshape(ours.shape) - ours).max()
         print(f"{type(task).__name__}: largest difference from transformers: {difference:.2g}")
         assert difference < 2e-5
