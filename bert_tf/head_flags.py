@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, create_model
 
 from bert_tf.config import validate
 from bert_tf.errors import UserError
-from bert_tf.tasks import find_schema, task_names
+from bert_tf.tasks import TASKS, find_schema
 
 
 def with_head(schema: type[BaseModel], task: str) -> type[BaseModel]:
@@ -22,7 +22,7 @@ def with_head(schema: type[BaseModel], task: str) -> type[BaseModel]:
     fields: dict[str, Any] = {"head": (options, Field(default_factory=options))}
     if "task" in schema.model_fields:
         default = schema.model_fields["task"].default
-        fields["task"] = str, Field(default, description=f"what the model answers: {', '.join(task_names())}")
+        fields["task"] = str, Field(default, description=f"what the model answers: {', '.join(TASKS)}")
     return create_model(schema.__name__, __base__=schema, **fields)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +9,8 @@ from pathlib import Path
 import keras_hub
 import numpy as np
 
-from bert_tf.backbones import sources
 from bert_tf.backbones.model_files import check_files
+from bert_tf.backbones.sources import ORIGINS
 from bert_tf.config import ScratchConfig
 from bert_tf.errors import UserError
 from bert_tf.modeling.encoders import bert_encoder  # noqa: F401  (registers BertEncoder for loading)
@@ -79,17 +77,17 @@ def load_backbone(
         UserError: no source knows the spec, the weights cannot be had or read, or the model is too short.
     """
     options = LoadOptions(texts, scratch or ScratchConfig(), sequence_length, seed, dtype)
-    modules = sorted(pkgutil.iter_modules(sources.__path__), key=lambda module: module.name)
-    for found in modules:
-        source = importlib.import_module(f"{sources.__name__}.{found.name}")
-        if source.accepts(spec):
-            loaded: LoadedBackbone = source.load(spec, options)
-            longest = getattr(loaded.backbone, "max_sequence_length", None)
-            if longest is not None and sequence_length > longest:
-                raise UserError(
-                    f"--data.sequence_length {sequence_length}: {spec} was trained for at most {longest} tokens."
-                )
-            return loaded
+    accepting = [name for name in ORIGINS if ORIGINS.module(name).accepts(spec)]
+    if len(accepting) > 1:
+        ORIGINS.refuse(spec, *accepting[:2])
+    if accepting:
+        loaded: LoadedBackbone = ORIGINS.module(accepting[0]).load(spec, options)
+        longest = getattr(loaded.backbone, "max_sequence_length", None)
+        if longest is not None and sequence_length > longest:
+            raise UserError(
+                f"--data.sequence_length {sequence_length}: {spec} was trained for at most {longest} tokens."
+            )
+        return loaded
     if Path(spec).is_dir():
         check_files(spec)  # a model of ours that is incomplete
         raise UserError(f"--backbone {spec}: {_why_not(Path(spec))}")

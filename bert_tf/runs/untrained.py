@@ -8,7 +8,7 @@ from typing import Any
 from bert_tf.backbones.loading import load_backbone
 from bert_tf.config import ExperimentConfig, validate
 from bert_tf.errors import UserError
-from bert_tf.tasks import find_schema, find_task, task_names
+from bert_tf.tasks import TASKS, find_schema, find_task
 from bert_tf.tasks.task import TextTask
 
 
@@ -27,7 +27,7 @@ class UntrainedModel:
     def __init__(self, backbone: str, task: str, head: Mapping[str, Any]) -> None:
         self.path = backbone
         if not find_schema(task).works_untrained:
-            able = [name for name in task_names() if find_schema(name).works_untrained]
+            able = [name for name in TASKS if find_schema(name).works_untrained]
             raise UserError(
                 f"--task {task} has to be trained: give --run. Without training work: {', '.join(able)} (--task)."
             )

@@ -1,4 +1,4 @@
-"""Real data sets that pip packages ship, one file each."""
+"""Real data sets that pip packages ship, one file each, with ``read()``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bert_tf.errors import UserError
+from bert_tf.plugins import Registry
+
+DEMOS = Registry("data set", "bert_tf.data.demos", "demo:")
 
 
 def package_file(package: str, path: str, demo: str) -> Path:

@@ -2,21 +2,21 @@
 
 A module here declares ``SUFFIXES`` (and ``read(path, options)``) for a file format, or ``SCHEME`` (and
 ``read(name, options)``) for specs such as ``tfds:…``, or both. They give rows of their own, with the source's column
-names.
+names. Another package adds such modules as entry points of the group ``bert_tf.sources``.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from types import MappingProxyType, ModuleType
 
 from bert_tf.data.files import expand, suffix
 from bert_tf.data.records import Records, Row, is_missing, text_of
 from bert_tf.errors import UserError
+from bert_tf.plugins import Registry
+
+SOURCES = Registry("data source", "bert_tf.data.sources", "--data")
 
 
 @dataclass(frozen=True)
@@ -115,17 +115,17 @@ def expand_specs(specs: Sequence[str]) -> list[str]:
     return [f"{module.SCHEME}:{name}" if hasattr(module, "SCHEME") else name for module, name in found]
 
 
-def schemes() -> dict[str, ModuleType]:
-    """The schemes of data specs, such as ``tfds``, and the modules that read them."""
-    return {module.SCHEME: module for module in _modules() if hasattr(module, "SCHEME")}
+def schemes() -> dict[str, str]:
+    """The schemes of data specs, such as ``tfds``, and the names of the sources that read them."""
+    return SOURCES.claims("SCHEME")
 
 
 def _resolve(spec: str) -> list[tuple[ModuleType, str]]:
     """The modules that read a spec, and what each is to read."""
     scheme, colon, name = spec.partition(":")
-    if colon and scheme in schemes():
-        return [(schemes()[scheme], name)]
-    by_suffix = {ending: module for module in _modules() for ending in getattr(module, "SUFFIXES", ())}
+    if colon and (source := schemes().get(scheme)):
+        return [(SOURCES.module(source), name)]
+    by_suffix = SOURCES.claims("SUFFIXES")
     resolved = []
     for path in expand(spec):
         if (ending := suffix(path)) not in by_suffix:
@@ -134,13 +134,8 @@ def _resolve(spec: str) -> list[tuple[ModuleType, str]]:
                 f"{', '.join(sorted(by_suffix))} (also with .gz, .bz2 or .xz), and "
                 f"{', '.join(f'{name}:NAME' for name in sorted(schemes()))}."
             )
-        resolved.append((by_suffix[ending], path))
+        resolved.append((SOURCES.module(by_suffix[ending]), path))
     return resolved
-
-
-@cache
-def _modules() -> tuple[ModuleType, ...]:
-    return tuple(importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
 
 
 def _checked(sources: Iterator[Iterator[Row]], wanted: _Columns) -> Iterator[Row]:
