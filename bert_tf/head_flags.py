@@ -33,7 +33,7 @@ def check_head(task: str, head: Mapping[str, Any]) -> None:
         UserError: there is no such task or option, or the task is not trained on labels.
     """
     schema = find_schema(task)
-    if not schema.trainable:
+    if not schema.learns_from_records:
         raise UserError(
             f"--task {task} is not trained on labels: python -m bert_tf.pretrain makes a model that predict --task "
             f"{task} reads."

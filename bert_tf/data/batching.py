@@ -8,7 +8,6 @@ epoch depends on the seed and the epoch alone, so that a killed run finds its pl
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -94,6 +93,8 @@ class TrainingBatches:
         rows: labelled records.
         batch_size: rows per weight update, over all devices.
         seed: decides the order together with the epoch.
+        shuffle: whether rows and batches change their order from epoch to epoch; else it is that of the records, where
+            ``length_bucketing`` is off too.
         shuffle_buffer: rows held in memory for shuffling.
         length_bucketing: sort each window by length before cutting it into batches.
         multiple_of: padded length is rounded up to a multiple of this.
@@ -105,6 +106,7 @@ class TrainingBatches:
         batch_size: int,
         *,
         seed: int,
+        shuffle: bool = True,
         shuffle_buffer: int = 100_000,
         length_bucketing: bool = True,
         multiple_of: int = 8,
@@ -112,6 +114,7 @@ class TrainingBatches:
         self.rows = rows
         self.batch_size = batch_size
         self.seed = seed
+        self.shuffle = shuffle
         self.shuffle_buffer = shuffle_buffer
         self.length_bucketing = length_bucketing
         self.multiple_of = multiple_of
@@ -140,9 +143,11 @@ class TrainingBatches:
         """Encoded rows and targets of one epoch in its order, many at once."""
         encoder = self.rows.encoder
         specs = encoder.training_specs()
-        dataset = _rows_dataset(lambda: iter(self.rows), specs, encoder.target_signature)
+        dataset = rows_dataset(lambda: iter(self.rows), specs, encoder.target_signature)
         buffer = min(self.shuffle_buffer, self.examples)
-        dataset = dataset.unbatch().shuffle(buffer, seed=self.seed + epoch, reshuffle_each_iteration=False)
+        dataset = dataset.unbatch()
+        if self.shuffle:
+            dataset = dataset.shuffle(buffer, seed=self.seed + epoch, reshuffle_each_iteration=False)
         dataset = _batch(dataset, rows_at_once, specs)
         return dataset.map(encoder.encode_training, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
@@ -157,8 +162,8 @@ class TrainingBatches:
     def _encoded_once(self) -> Iterator[Mapping[str, tf.RaggedTensor]]:
         """All encoded rows in the order of the source, many at once."""
         encoder = self.rows.encoder
-        with _errors_of_the_source() as watched:
-            rows = _rows_dataset(lambda: watched(self.rows), encoder.training_specs(), encoder.target_signature)
+        with errors_of_the_source() as watched:
+            rows = rows_dataset(lambda: watched(self.rows), encoder.training_specs(), encoder.target_signature)
             for encoded, _ in rows.map(encoder.encode_training):
                 yield encoded
 
@@ -166,11 +171,11 @@ class TrainingBatches:
         self, seed: int, window: tf.Tensor, encoded: Mapping[str, tf.RaggedTensor], targets: Any
     ) -> tf.data.Dataset:
         rows = _row_count(encoded)
-        order = _length_order(encoded) if self.length_bucketing else tf.range(rows)
+        order = length_order(encoded) if self.length_bucketing else tf.range(rows)
         batches = -(-rows // self.batch_size)
-        batch_order = tf.random.experimental.stateless_shuffle(
-            tf.range(batches), seed=[seed, tf.cast(window, tf.int32)]
-        )
+        batch_order = tf.range(batches)
+        if self.shuffle:
+            batch_order = tf.random.experimental.stateless_shuffle(batch_order, seed=[seed, tf.cast(window, tf.int32)])
 
         def fixed(value: tf.Tensor) -> tf.Tensor:
             return tf.ensure_shape(value, [self.batch_size, *value.shape[1:]])
@@ -182,7 +187,7 @@ class TrainingBatches:
             # The filling repeats a real row: its numbers stay finite, and weight 0 removes them exactly.
             take = tf.concat([take, tf.fill([missing], take[0])], 0)
             padded = self.rows.encoder.pad_training(
-                _gather(encoded, take), _gather(targets, take), multiple_of=self.multiple_of
+                gather_rows(encoded, take), gather_rows(targets, take), multiple_of=self.multiple_of
             )
             features, goals = tf.nest.map_structure(fixed, padded)
             return features, goals, fixed(weights)
@@ -190,112 +195,8 @@ class TrainingBatches:
         return tf.data.Dataset.from_tensor_slices(batch_order).map(batch)
 
 
-class InferenceWindows:
-    """Rows in their order, as windows whose batches are sorted by length; memory holds a few windows, never the file.
-
-    A batch is the features of some rows, or, of a task that cuts windows, their texts: then the model's graph cuts and
-    joins them, in training as in serving.
-
-    Args:
-        records: what is to be answered.
-        encoder: the task.
-        batch_size: largest number of rows in a batch.
-        labelled: also yield targets; rows with unknown labels then follow ``on_unknown_label``.
-    """
-
-    def __init__(
-        self,
-        records: Records,
-        encoder: Encoder,
-        batch_size: int,
-        *,
-        labelled: bool = False,
-        on_unknown_label: str = "error",
-        multiple_of: int = 8,
-    ) -> None:
-        self.records = records
-        self.encoder = encoder
-        self.batch_size = batch_size
-        self.labelled = labelled
-        self.on_unknown_label = on_unknown_label
-        self.multiple_of = multiple_of
-
-    def run(
-        self, predict: Callable[[Features], Mapping[str, np.ndarray]]
-    ) -> Iterator[tuple[list[Row], list[Any], dict[str, np.ndarray]]]:
-        """Yields ``(rows, targets, outputs)`` window by window, in the order of the records.
-
-        Args:
-            predict: a batch to named arrays ``(batch, …)``; where batches differ in other dimensions, those are filled
-                up with 0, False or empty strings.
-        """
-        waiting: deque[tuple[Row, Any]] = deque()
-
-        def rows() -> Iterator[tuple[Row, Any]]:
-            source: Iterable[tuple[Row, Any]] = (
-                LabelledRows(self.records, self.encoder, self.on_unknown_label)
-                if self.labelled
-                else ((row, 0) for row in self.records)
-            )
-            for pair in source:
-                waiting.append(pair)
-                yield pair
-
-        outputs: list[Mapping[str, np.ndarray]] = []
-        places: list[np.ndarray] = []
-        with _errors_of_the_source() as watched:
-            for features, place, window_rows in self._batches(lambda: watched(rows())):
-                outputs.append(predict(features))
-                places.append(place.numpy())
-                if sum(map(len, places)) < int(window_rows):
-                    continue
-                in_order = np.argsort(np.concatenate(places), kind="stable")
-                joined = {name: concatenate([batch[name] for batch in outputs])[in_order] for name in outputs[0]}
-                window = [waiting.popleft() for _ in range(int(window_rows))]
-                yield [row for row, _ in window], [target for _, target in window], joined
-                outputs, places = [], []
-
-    def _batches(self, rows: Callable[[], Iterator[tuple[Row, Any]]]) -> tf.data.Dataset:
-        window = self.batch_size * WINDOW_BATCHES
-        specs = self.encoder.evaluation_specs() if self.labelled else self.encoder.input_specs()
-        dataset = _rows_dataset(rows, specs, rows_per_chunk=window)
-        if self.encoder.windowed:
-            return dataset.flat_map(lambda texts: self._cut(texts, _text_order(texts), lambda batch: batch)).prefetch(8)
-        dataset = dataset.map(self.encoder.encode).prefetch(1)
-
-        def pad(batch: Any) -> Features:
-            return self.encoder.pad(batch, multiple_of=self.multiple_of)
-
-        return dataset.flat_map(lambda encoded: self._cut(encoded, _length_order(encoded), pad)).prefetch(8)
-
-    def _cut(self, window: Any, order: tf.Tensor, finish: Callable[[Any], Features]) -> tf.data.Dataset:
-        rows = tf.shape(order)[0]
-
-        def batch(index: tf.Tensor) -> tuple[Features, tf.Tensor, tf.Tensor]:
-            take = order[index * self.batch_size : (index + 1) * self.batch_size]
-            return finish(_gather(window, take)), take, rows
-
-        return tf.data.Dataset.range(tf.cast(-(-rows // self.batch_size), tf.int64)).map(
-            lambda index: batch(tf.cast(index, tf.int32))
-        )
-
-
-def concatenate(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """Joins arrays ``(rows, …)``; dimensions that differ are filled up with 0, False or empty strings."""
-    shape = np.max([array.shape for array in arrays], axis=0)[1:]
-    if all(array.shape[1:] == tuple(shape) for array in arrays):
-        return np.concatenate(arrays)
-    filling = b"" if arrays[0].dtype == object else arrays[0].dtype.type()
-    joined = np.full((sum(map(len, arrays)), *shape), filling, arrays[0].dtype)
-    start = 0
-    for array in arrays:
-        joined[(slice(start, start + len(array)), *map(slice, array.shape[1:]))] = array
-        start += len(array)
-    return joined
-
-
 @contextmanager
-def _errors_of_the_source() -> Iterator[Callable[[Iterable[tuple[Row, Any]]], Iterator[tuple[Row, Any]]]]:
+def errors_of_the_source() -> Iterator[Callable[[Iterable[tuple[Row, Any]]], Iterator[tuple[Row, Any]]]]:
     """Raises what rows raised inside tf.data, which wraps it in an error of its own: the user needs the original.
 
     Yields:
@@ -318,7 +219,7 @@ def _errors_of_the_source() -> Iterator[Callable[[Iterable[tuple[Row, Any]]], It
         raise
 
 
-def _rows_dataset(
+def rows_dataset(
     rows: Callable[[], Iterator[tuple[Row, Any]]],
     specs: Mapping[str, tf.TensorSpec],
     targets_spec: tf.TypeSpec | None = None,
@@ -381,7 +282,8 @@ def _row_count(encoded: Mapping[str, tf.RaggedTensor]) -> tf.Tensor:
     return tf.cast(next(iter(encoded.values())).nrows(), tf.int32)
 
 
-def _length_order(encoded: Mapping[str, tf.RaggedTensor]) -> tf.Tensor:
+def length_order(encoded: Mapping[str, tf.RaggedTensor]) -> tf.Tensor:
+    """The rows from the shortest to the longest, ``(rows,)`` int32."""
     return tf.cast(tf.argsort(padded_lengths(next(iter(encoded.values()))), stable=True), tf.int32)
 
 
@@ -397,11 +299,6 @@ def padded_lengths(rows: tf.RaggedTensor) -> tf.Tensor:
     return lengths * longest_of(rows) if rows.ragged_rank == 2 else lengths
 
 
-def _text_order(texts: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    sizes = [tf.strings.length(text) for text in texts.values()]
-    total = tf.add_n([size if size.shape.rank == 1 else tf.reduce_sum(size, 1) for size in sizes])
-    return tf.cast(tf.argsort(total, stable=True), tf.int32)
-
-
-def _gather(values: Any, rows: tf.Tensor) -> Any:
+def gather_rows(values: Any, rows: tf.Tensor) -> Any:
+    """These rows of every tensor of a structure."""
     return tf.nest.map_structure(lambda value: tf.gather(value, rows), values)

@@ -26,7 +26,7 @@ class TaskSchema:
         score_names: the scores that its evaluation can give, each of which may choose the best epoch.
         has_labels: its answers are of labels, so ``--data.labels`` may give their order.
         keeps_text: the answers point into the text, so only the model cleans it: a record keeps its text.
-        trainable: it is trained on records; else pre-training makes its model.
+        learns_from_records: it is trained on records; else pre-training makes its model.
         without_target: what to say where data lacks a target column.
         works_untrained: a backbone answers without training, so commands take ``--backbone`` instead of ``--run``.
     """
@@ -41,7 +41,7 @@ class TaskSchema:
     score_names: ClassVar[tuple[str, ...]] = ()
     has_labels: ClassVar[bool] = False
     keeps_text: ClassVar[bool] = False
-    trainable: ClassVar[bool] = True
+    learns_from_records: ClassVar[bool] = True
     without_target: ClassVar[str] = "Data without it, such as a published test set, is for predict."
     works_untrained: ClassVar[bool] = False
 

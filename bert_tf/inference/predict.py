@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf.atomic_file import Writable
-from bert_tf.data.batching import InferenceWindows, concatenate
+from bert_tf.data.inference_windows import InferenceWindows, concatenate
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
 from bert_tf.tasks.answer_values import free_name, record_of, short_floats

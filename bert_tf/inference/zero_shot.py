@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bert_tf.data.batching import InferenceWindows
+from bert_tf.data.inference_windows import InferenceWindows
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
 from bert_tf.inference.predict import build_predict

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -27,19 +26,16 @@ from bert_tf.backbones.loading import LoadedBackbone, load_backbone
 from bert_tf.backbones.model_files import check_files, write_checksums
 from bert_tf.backbones.shipped_presets import shipped_preset
 from bert_tf.config import TextCleaningConfig
-from bert_tf.data.batching import column_arrays
-from bert_tf.data.empty_texts import tell_empty_texts
-from bert_tf.data.given_records import given_rows
 from bert_tf.data.labels import given_labels
 from bert_tf.data.records import Records, Row
 from bert_tf.data.schema import TaskSchema
 from bert_tf.errors import UserError
-from bert_tf.tasks.answer_values import short_floats
+from bert_tf.tasks.direct_answers import DirectAnswers
 from bert_tf.tasks.mistakes import Mistake
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor
 
 
-class TextTask(TaskSchema, keras_hub.models.Task):
+class TextTask(TaskSchema, DirectAnswers):
     """A KerasHub ``Task`` that also knows its data, its loss, its metrics and its answers.
 
     The numbers a model gives become a person's answer in :meth:`postprocess`, which is a graph: prediction in Python
@@ -312,68 +308,6 @@ class TextTask(TaskSchema, keras_hub.models.Task):
         """From strings to finished answers in one graph: what ``serving_default`` runs."""
         return self.answer_features(self.pad(self.encode(columns)))
 
-    def answer(self, records: Any, *, batch_size: int = 32) -> list[dict[str, Any]]:
-        """Answers one record or several: a JSON-ready answer for each, in order.
-
-        The graph from strings to answers, the one that is exported, is compiled by the first call and kept.
-
-        Args:
-            records: a text, a list of texts, a pair or a list of pairs, mappings from column to text, or columns of
-                texts: see :func:`bert_tf.data.given_records.given_rows`.
-            batch_size: largest number of records that go through the model together.
-
-        Raises:
-            UserError: a record does not fit the task.
-        """
-        specs = self.input_specs()
-        rows = map(self.prepare, given_rows(records, tuple(specs), self.list_columns))
-        told = list(tell_empty_texts(rows, [name for name in specs if name not in self.list_columns]))
-        return [short_floats(answer) for answer in self.answer_rows(told, batch_size)]
-
-    def answer_rows(self, rows: Sequence[Row], batch_size: int = 32) -> list[dict[str, Any]]:
-        """As :meth:`answer`, of rows that hold the task's columns, with numbers as the model gives them."""
-        specs = self.input_specs()
-        graph = self._kept_graph("answer", lambda: tf.function(self.answer_texts, input_signature=[specs]))
-        names = [name for name, spec in specs.items() if spec.shape.rank == 1]
-        # Texts of similar length share a batch, so that a short one does not pay for a long one.
-        order = sorted(range(len(rows)), key=lambda number: sum(len(rows[number].values[name]) for name in names))
-        answers: list[dict[str, Any]] = [{} for _ in rows]
-        for start in range(0, len(rows), batch_size):
-            places = order[start : start + batch_size]
-            batch = [rows[place] for place in places]
-            arrays = column_arrays(batch, specs)
-            finished = {name: value.numpy() for name, value in graph(arrays).items()}
-            for place, answer in zip(places, self.answers(finished, batch), strict=True):
-                answers[place] = answer
-        return answers
-
-    def predict(
-        self,
-        x: Any,
-        batch_size: int | None = None,
-        verbose: Any = "auto",
-        steps: int | None = None,
-        callbacks: Any = None,
-        **kwargs: Any,
-    ) -> Any:
-        """Keras's ``predict``: the model's outputs. Texts of one batch start no pipeline and show no progress bar."""
-        rows = _rows_of(x)
-        plain = verbose in ("auto", 0) and steps is None and callbacks is None and not kwargs
-        if not plain or self.preprocessor is None or rows is None or rows > (batch_size or 32):
-            return super().predict(x, batch_size, verbose=verbose, steps=steps, callbacks=callbacks, **kwargs)
-        preprocess = self._kept_graph("preprocess", lambda: tf.function(self.preprocessor, reduce_retracing=True))
-        texts = {key: tf.constant(each) for key, each in x.items()} if isinstance(x, Mapping) else tf.constant(x)
-        return keras.Model.predict_on_batch(self, preprocess(texts))
-
-    def _kept_graph(self, name: str, compile_graph: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
-        """A compiled function, made anew where an option of the task or the preprocessor, a constant in it, changed."""
-        options = (_options(self), _options(self.preprocessor))
-        # Not an attribute: Keras tracks and saves those, graphs among them.
-        kept = self.__dict__.setdefault("_kept_graphs", {})
-        if kept.get(name, (None,))[0] != options:
-            kept[name] = (options, compile_graph())
-        return kept[name][1]
-
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """What a model server offers, by name; ``serving_default`` gives the finished answers."""
         serve = tf.function(lambda **texts: self.answer_texts(texts))
@@ -386,26 +320,6 @@ class TextTask(TaskSchema, keras_hub.models.Task):
     def label_names(self) -> Iterable[str] | None:
         """The labels by class index, for tasks that have any."""
         return None
-
-
-def _rows_of(x: Any) -> int | None:
-    """How many texts there are in what Keras's ``predict`` was given; ``None`` if it is not texts in memory."""
-    if isinstance(x, Mapping):
-        counts = {_rows_of(each) for each in x.values()}
-        return counts.pop() if len(counts) == 1 else None
-    if isinstance(x, list):
-        return len(x) if x and all(isinstance(each, str) for each in x) else None
-    return len(x) if isinstance(x, np.ndarray) and x.ndim == 1 and x.size and x.dtype.kind in "UO" else None
-
-
-def _options(owner: Any) -> list[Any]:
-    """The values of the constructor's arguments as they are now, but for layers."""
-    values = (getattr(owner, name, None) for name in inspect.signature(type(owner).__init__).parameters)
-    return [list(value) if isinstance(value, list | tuple) else value for value in values if _is_option(value)]
-
-
-def _is_option(value: Any) -> bool:
-    return value is None or isinstance(value, bool | int | float | str | list | tuple)
 
 
 def _saved_as(preset: str, task_class: type[TextTask]) -> bool:

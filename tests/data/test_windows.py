@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.data.batching import InferenceWindows, LabelledRows, TrainingBatches, concatenate
+from bert_tf.data.batching import LabelledRows, TrainingBatches
+from bert_tf.data.inference_windows import InferenceWindows, concatenate
 from bert_tf.data.records import Row
 from tests.data.small_records import made_records
 

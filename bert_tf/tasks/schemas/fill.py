@@ -28,7 +28,7 @@ class FillSchema(TaskSchema):
     target_columns: ClassVar[tuple[str, ...]] = ("label",)
     class_column: ClassVar[str | None] = None
     keeps_text: ClassVar[bool] = True
-    trainable: ClassVar[bool] = False
+    learns_from_records: ClassVar[bool] = False
     works_untrained: ClassVar[bool] = True
 
     @classmethod
