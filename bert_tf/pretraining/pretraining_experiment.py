@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from bert_tf.backbones.loading import LoadedBackbone, load_backbone
@@ -29,10 +27,11 @@ from bert_tf.pretraining.pretraining_config import PretrainingConfig
 from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor
-from bert_tf.training.experiment import begin, dtype_policy
-from bert_tf.training.loop import train
-from bert_tf.training.plugin_options import PluginOptions
-from bert_tf.training.strategy import check_batch_size, describe_strategy, is_chief
+from bert_tf.training.checkpoint import Progress
+from bert_tf.training.experiment import Experiment, Validate
+from bert_tf.training.loop import Batches
+from bert_tf.training.strategy import check_batch_size, is_chief
+from bert_tf.training.task_data import dtype_policy
 
 logger = logging.getLogger("bert_tf")
 
@@ -40,8 +39,8 @@ _VALIDATION_MASKS = 977
 """Seed of the masks of held-out examples: the same in every epoch and every run."""
 
 
-def run_pretraining(config: PretrainingConfig, *, resume: bool = False) -> RunDirectory:
-    """Pre-trains what ``config`` describes and returns the run directory.
+class PretrainingExperiment(Experiment):
+    """One backbone, text without labels.
 
     The examples are written to ``examples/`` in the run directory first, the training reads them from there. The model
     is saved as a KerasHub preset: ``--backbone RUN/model`` takes it for fine-tuning or for further pre-training.
@@ -49,110 +48,103 @@ def run_pretraining(config: PretrainingConfig, *, resume: bool = False) -> RunDi
     Args:
         config: the run.
         resume: continue the run in ``config.output``.
-
-    Raises:
-        UserError: anything in the config, the text or the backbone that the user can put right.
-        KeyboardInterrupt: stopped by a signal; the run can be resumed.
     """
-    config, prepared = use_prepared(config)
-    with begin(config, resume) as (strategy, run):
-        return _train(config, prepared, strategy, run, resume)
 
+    task: BertPretrainer
 
-def _train(
-    config: PretrainingConfig,
-    prepared: PreparedExamples | None,
-    strategy: tf.distribute.Strategy,
-    run: RunDirectory,
-    resume: bool,
-) -> RunDirectory:
-    recipe = config.training
-    if config.validation and not any(read_documents(open_corpus(config, config.validation))):
-        raise UserError(f"--validation {' '.join(config.validation)}: there is no text.")
-    options = PluginOptions.of(config, recipe)
-    check_batch_size(strategy, recipe.batch_size, recipe.gradient_accumulation_steps)
+    def __init__(self, config: PretrainingConfig, *, resume: bool = False) -> None:
+        self.config, self._prepared = use_prepared(config)
+        super().__init__(self.config, self.config.training, resume=resume)
 
-    started = time.monotonic()
-    dtype = dtype_policy(recipe)
-    with strategy.scope():
+    def prepare(self) -> None:
+        config = self.config
+        if config.validation and not any(read_documents(open_corpus(config, config.validation))):
+            raise UserError(f"--validation {' '.join(config.validation)}: there is no text.")
+        check_batch_size(self.strategy, self.recipe.batch_size, self.recipe.gradient_accumulation_steps)
+
+    def load_backbone(self) -> LoadedBackbone:
+        config = self.config
         loaded = load_backbone(
             config.backbone,
-            texts=None if prepared else lambda: corpus_texts(config, held_out=False),
+            texts=None if self._prepared else lambda: corpus_texts(config, held_out=False),
             scratch=config.scratch,
             sequence_length=config.sequence_length,
             seed=config.seed,
-            dtype=dtype,
+            dtype=dtype_policy(self.recipe),
         )
         if not isinstance(loaded.tokenizer, ExactBertTokenizer):
             raise UserError(f"--backbone {config.backbone}: only BERT backbones are pre-trained.")
-        if prepared:
-            prepared.check_tokenizer(loaded.tokenizer.get_vocabulary(), loaded.tokenizer.lowercase)
-        if recipe.dropout is not None:
-            set_dropout(loaded.backbone, recipe.dropout)
-        keras.utils.set_random_seed(config.seed)
-        preprocessor = TextPreprocessor(loaded.tokenizer, sequence_length=config.sequence_length)
+        if self._prepared:
+            self._prepared.check_tokenizer(loaded.tokenizer.get_vocabulary(), loaded.tokenizer.lowercase)
+        if config.training.dropout is not None:
+            set_dropout(loaded.backbone, config.training.dropout)
+        return loaded
+
+    def build(self, loaded: LoadedBackbone) -> BertPretrainer:
+        self._loaded = loaded
         task = BertPretrainer(
             loaded.backbone,
-            preprocessor,
-            pair=config.corpus.objective != "mlm",
-            dtype=dtype,
+            TextPreprocessor(loaded.tokenizer, sequence_length=self.config.sequence_length),
+            pair=self.config.corpus.objective != "mlm",
+            dtype=dtype_policy(self.recipe),
         )
-        heads = task.load_heads(loaded.pretraining_heads)
-    logger.info("backbone: %s", loaded.source)
-    logger.info("pre-training heads: %s", heads)
-    logger.info("distribution: %s", describe_strategy(strategy))
+        logger.info("pre-training heads: %s", task.load_heads(loaded.pretraining_heads))
+        return task
 
-    if is_chief(strategy):
-        run = RunDirectory.create(config)
-    parts = [("train", length) for length, _ in config.stages()] + [("validation", config.sequence_length)]
-    folders = [_examples(config, loaded, run, prepared, *part, write=is_chief(strategy)) for part in parts]
-    _wait_for_all(strategy)
-    stages = []
-    for (length, epochs), folder in zip(config.stages(), folders[:-1], strict=True):
-        masker = build_masker(config, loaded.tokenizer, length)
-        batches = PretrainingBatches(
-            folder,
-            masker,
-            recipe.batch_size,
-            seed=config.seed,
-            length_bucketing=config.corpus.objective == "mlm" and not config.corpus.packing,
+    def open_training_data(self) -> tuple[Batches, Validate | None]:
+        config, tokenizer, chief = self.config, self._loaded.tokenizer, is_chief(self.strategy)
+        if chief:
+            self.run_directory = RunDirectory.create(config)
+        parts = [("train", length) for length, _ in config.stages()] + [("validation", config.sequence_length)]
+        folders = [
+            _examples(config, self._loaded, self.run_directory, self._prepared, *part, write=chief) for part in parts
+        ]
+        _wait_for_all(self.strategy)
+        stages = zip(config.stages(), folders[:-1], strict=True)
+        self._curriculum = Curriculum(
+            [Stage(_stage_batches(config, tokenizer, folder, *stage), stage[1]) for stage, folder in stages]
         )
-        stages.append(Stage(batches, epochs))
-        logger.info(
-            "training on %d examples (%d tokens, %.1f %% padding): %d epochs of %d batches",
-            batches.examples,
-            batches.tokens,
-            100 * (1 - batches.tokens / (batches.examples * length)),
-            epochs,
-            batches.steps_per_epoch,
-        )
-    curriculum = Curriculum(stages)
-    validate = None
-    if _has_held_out_examples(config, folders[-1]):
-        masker = build_masker(config, loaded.tokenizer, config.sequence_length)
+        if not _has_held_out_examples(config, folders[-1]):
+            return self._curriculum, None
+        masker = build_masker(config, tokenizer, config.sequence_length)
         held_out = PretrainingBatches(
-            folders[-1], masker, recipe.evaluation_batch_size, seed=_VALIDATION_MASKS, shuffle=False
+            folders[-1], masker, self.recipe.evaluation_batch_size, seed=_VALIDATION_MASKS, shuffle=False
         )
-        validate = build_validation(task, held_out)
-    end = train(
-        task,
-        curriculum,
-        recipe,
-        run,
-        validate=validate,
-        resume=resume,
-        hooks=options.build_hooks(),
-        options=options,
-        strategy=strategy,
+        return self._curriculum, build_validation(self.task, held_out)
+
+    def report(self, end: Progress) -> dict[str, Any]:
+        # One line of each epoch has its seconds; those of evaluations within an epoch have none.
+        seconds = [line["seconds"] for line in self.run_directory.metrics() if "seconds" in line]
+        rate = self._curriculum.tokens(len(seconds)) / sum(seconds) if seconds else 0.0
+        logger.info("%.0f tokens/s; the model is in %s", rate, self.run_directory.model)
+        return {"tokens_per_second": round(rate)}
+
+
+def run_pretraining(config: PretrainingConfig, *, resume: bool = False) -> RunDirectory:
+    """Pre-trains what ``config`` describes and returns the run directory; see ``Experiment.run``."""
+    return PretrainingExperiment(config, resume=resume).run()
+
+
+def _stage_batches(
+    config: PretrainingConfig, tokenizer: ExactBertTokenizer, folder: str | Path, length: int, epochs: int
+) -> PretrainingBatches:
+    """The training data of one stage of the curriculum."""
+    batches = PretrainingBatches(
+        folder,
+        build_masker(config, tokenizer, length),
+        config.training.batch_size,
+        seed=config.seed,
+        length_bucketing=config.corpus.objective == "mlm" and not config.corpus.packing,
     )
-    if is_chief(strategy):
-        seconds = sum(line["seconds"] for line in run.metrics())
-        rate = curriculum.tokens(len(run.metrics())) / seconds if seconds else 0.0
-        run.add_to_environment(
-            wall_seconds=round(time.monotonic() - started, 1), steps=end.step, tokens_per_second=round(rate)
-        )
-        logger.info("%.0f tokens/s; the model is in %s", rate, run.model)
-    return run
+    logger.info(
+        "training on %d examples (%d tokens, %.1f %% padding): %d epochs of %d batches",
+        batches.examples,
+        batches.tokens,
+        100 * (1 - batches.tokens / (batches.examples * length)),
+        epochs,
+        batches.steps_per_epoch,
+    )
+    return batches
 
 
 def _has_held_out_examples(config: PretrainingConfig, folder: str | Path) -> bool:

@@ -1,161 +1,191 @@
-"""One experiment from its config to its run directory."""
+"""A training from its config to its run directory: prepare, build, fit, report."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from bert_tf.backbones.loading import LoadedBackbone, load_backbone
-from bert_tf.config import ExperimentConfig, RunConfig, TextCleaningConfig, TrainingConfig, validate
-from bert_tf.data.batching import LabelledRows, TrainingBatches
-from bert_tf.data.cleaning import clean_text
-from bert_tf.data.records import Records
-from bert_tf.data.splits import Splits, open_splits
-from bert_tf.data.token_batching import TokenBatches
-from bert_tf.errors import UserError
-from bert_tf.inference.predict import build_predict, evaluate_records
+from bert_tf.config import ExperimentConfig, RunConfig, TrainingConfig
+from bert_tf.data.splits import Splits
 from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.runs.run_lock import locked
-from bert_tf.tasks import find_task
 from bert_tf.tasks.monitor import Monitor
 from bert_tf.tasks.task import TextTask
 from bert_tf.training.checkpoint import Progress
 from bert_tf.training.config_checks import check_experiment, check_metric
-from bert_tf.training.data_summary import DataSummary
-from bert_tf.training.loop import train
+from bert_tf.training.loop import Batches, Updates, train
 from bert_tf.training.plugin_options import PluginOptions
 from bert_tf.training.run_start import check_startable
 from bert_tf.training.strategy import build_strategy, check_batch_size, describe_strategy, is_chief
+from bert_tf.training.task_data import TaskData, dtype_policy
 
 logger = logging.getLogger("bert_tf")
 
+Validate = Callable[[], dict[str, Any]]
 
-@dataclass(frozen=True)
-class TaskData:
-    """What a task learns from, before there is a model.
+
+class Experiment(ABC):
+    """What every training does; a subclass says how one task, several tasks or pre-training do it.
+
+    Args:
+        config: of the run.
+        recipe: its training section.
+        resume: continue the run in ``config.output``.
 
     Attributes:
-        task_class: of ``bert_tf/tasks``.
-        splits: its records.
-        cleaning: what is removed from every text, by the model too.
-        options: the arguments of its constructor, by the config and by the training records.
-        summary: what is known of the training records, once :meth:`batches` has read them.
+        strategy: how the work is distributed; set by :meth:`run`.
+        run_directory: what the run writes; set by :meth:`run`.
+        task: the model, once it is built.
+
+    Raises:
+        UserError: an option of the optimiser, the schedule or a hook does not exist or does not fit.
     """
 
-    task_class: type[TextTask]
-    splits: Splits
-    cleaning: TextCleaningConfig
-    options: dict[str, Any]
-    summary: DataSummary = field(default_factory=DataSummary)
+    strategy: tf.distribute.Strategy
+    run_directory: RunDirectory
+    task: TextTask
 
-    @classmethod
-    def open(cls, config: ExperimentConfig) -> TaskData:
-        """Opens, cleans and splits the records, and reads the training records once.
+    def __init__(self, config: RunConfig, recipe: TrainingConfig, *, resume: bool = False) -> None:
+        self._config = config
+        self.recipe = recipe
+        self.resume = resume
+        self.options = PluginOptions.of(config, recipe)
+        self.hooks = self.options.build_hooks()
+        self.progress = Progress()
 
-        Raises:
-            UserError: there is no such task, its options or its data are wrong.
-        """
-        task_class = find_task(config.task)
-        options = validate(task_class.Options, config.head, flag_prefix="head.")
-        splits = open_splits(config.data, task_class, options=options, seed=config.seed)
-        facts = task_class.learn_from(splits.train, config.data.labels, options)
-        facts = options.model_dump() | facts
-
-        def check(records: Records) -> Records:
-            return task_class.check_records(records, facts, config.data.on_bad_sequence)
-
-        train, validation, test = splits.train, splits.validation, splits.test
-        splits = Splits(check(train), validation and check(validation), test and check(test))
-        return cls(task_class, splits, config.data.cleaning, facts, DataSummary(config.seed))
-
-    def texts(self) -> Iterator[str]:
-        """The training texts as the model reads them, from which a scratch backbone's vocabulary is learned."""
-        for row in self.splits.train:
-            for column in (*self.task_class.text_columns, *self.task_class.list_columns):
-                value = row.values.get(column, [])
-                for text in [value] if isinstance(value, str) else value:
-                    yield clean_text(text, self.cleaning)
-
-    def build(self, loaded: LoadedBackbone, config: ExperimentConfig) -> TextTask:
-        """Puts the task on a loaded backbone.
+    def run(self) -> RunDirectory:
+        """Trains and returns the run directory.
 
         Raises:
-            UserError: the backbone does not suit the task, or the validation or test data cannot be scored.
+            UserError: anything in the config, the data or the backbone that the user can put right.
+            KeyboardInterrupt: stopped by a signal; the run can be resumed.
         """
-        task = self.task_class.create(
-            loaded,
-            sequence_length=config.data.sequence_length,
-            dtype=dtype_policy(config.training),
-            cleaning=self.cleaning,
-            **self.options,
+        with begin(self._config, self.resume) as (self.strategy, self.run_directory):
+            started = time.monotonic()
+            self.prepare()
+            with self.strategy.scope():
+                loaded = self.load_backbone()
+                keras.utils.set_random_seed(self._config.seed)
+                self.task = self.build(loaded)
+            logger.info("backbone: %s", loaded.source)
+            logger.info("distribution: %s", describe_strategy(self.strategy))
+            end = self.fit()
+            if is_chief(self.strategy):
+                self.run_directory.add_to_environment(
+                    wall_seconds=round(time.monotonic() - started, 1), steps=end.step, **self.report(end)
+                )
+        return self.run_directory
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Opens the data and checks whatever needs no model."""
+
+    @abstractmethod
+    def load_backbone(self) -> LoadedBackbone:
+        """The encoder; called under the strategy's scope."""
+
+    @abstractmethod
+    def build(self, loaded: LoadedBackbone) -> TextTask:
+        """The model; called under the strategy's scope."""
+
+    @abstractmethod
+    def open_training_data(self) -> tuple[Batches | Updates, Validate | None]:
+        """What is trained on and what scores the model; begins the run directory."""
+
+    def callbacks(self) -> Sequence[keras.callbacks.Callback]:
+        """Keras callbacks of this training."""
+        return ()
+
+    def fit(self) -> Progress:
+        """Runs the training loop to its end."""
+        batches, validate = self.open_training_data()
+        return train(
+            self.task,
+            batches,
+            self.recipe,
+            self.run_directory,
+            validate=validate,
+            resume=self.resume,
+            callbacks=self.callbacks(),
+            hooks=self.hooks,
+            options=self.options,
+            strategy=self.strategy,
+            progress=self.progress,
         )
-        unknown = config.data.on_unknown_label
-        if self.splits.validation is not None:
-            self.summary.validation, counted = _check_held_out(self.splits.validation, task, unknown)
-            self.summary.metrics = task.metric_names(counted)
-        if self.splits.test is not None:
-            self.summary.test, _ = _check_held_out(self.splits.test, task, unknown)
+
+    def report(self, end: Progress) -> dict[str, Any]:
+        """Says how it ended; what it returns is noted in ``environment.json``."""
+        if end.best is not None and end.best_epoch is not None:
+            name = Monitor.of(self.task, self.recipe).name
+            logger.info("best epoch: %d (%s %.4f)", end.best_epoch + 1, name, end.best)
+        logger.info("the model is in %s", self.run_directory.model)
+        return {}
+
+
+class TaskExperiment(Experiment):
+    """One backbone, one task.
+
+    Args:
+        config: the experiment.
+        resume: continue the run in ``config.output``.
+        splits: records instead of those that ``config.data`` names, such as one fold of several.
+
+    Example:
+    ```python
+    run = TaskExperiment(ExperimentConfig(backbone="zh_mini", data={"train": "a.tsv"}, output="runs/a")).run()
+    ```
+    """
+
+    def __init__(self, config: ExperimentConfig, *, resume: bool = False, splits: Splits | None = None) -> None:
+        if not resume:
+            check_experiment(config)
+        super().__init__(config, config.training, resume=resume)
+        self.config = config
+        self._splits = splits
+
+    def prepare(self) -> None:
+        if self.config.data.max_tokens_per_batch is None:
+            check_batch_size(self.strategy, self.recipe.batch_size, self.recipe.gradient_accumulation_steps)
+        self.data = TaskData.open(self.config, self._splits)
+
+    def load_backbone(self) -> LoadedBackbone:
+        return load_backbone(
+            self.config.backbone,
+            texts=self.data.texts,
+            scratch=self.config.scratch,
+            sequence_length=self.config.data.sequence_length,
+            seed=self.config.seed,
+            dtype=dtype_policy(self.recipe),
+        )
+
+    def build(self, loaded: LoadedBackbone) -> TextTask:
+        task = self.data.build(loaded, self.config)
+        if self.data.splits.validation is not None:
+            check_metric(self.recipe, self.data.summary.metrics)
         return task
 
-    def batches(self, task: TextTask, config: ExperimentConfig, strategy: tf.distribute.Strategy) -> TrainingBatches:
-        """The training data of the task that was built; what they hold is logged.
+    def open_training_data(self) -> tuple[Batches, Validate | None]:
+        batches = self.data.batches(self.task, self.config, self.strategy)
+        logger.info("training: %d epochs of %d batches", self.recipe.epochs, batches.steps_per_epoch)
+        validate = self.data.validation(self.task, self.config, self.strategy)
+        if is_chief(self.strategy):
+            self.run_directory = RunDirectory.create(self.config)
+            self.run_directory.add_to_environment(data=self.data.summary.facts())
+            self.data.save_examples(self.task, self.run_directory)
+        return batches, validate
 
-        Raises:
-            UserError: a record cannot train it.
-        """
-        rows = LabelledRows(self.splits.train, task, config.data.on_unknown_label)
-        task.report_unreachable(rows)
-        rows = self.summary.watch(rows)
-        options: dict[str, Any] = {
-            "seed": config.seed,
-            "shuffle_buffer": config.data.shuffle_buffer,
-            "length_bucketing": config.data.length_bucketing,
-            "multiple_of": 64 if config.training.jit_compile else 8,
-        }
-        batches: TrainingBatches
-        if config.data.max_tokens_per_batch is None:
-            batches = TrainingBatches(rows, config.training.batch_size, **options)
-        else:
-            shares = strategy.num_replicas_in_sync * config.training.gradient_accumulation_steps
-            batches = TokenBatches(rows, config.data.max_tokens_per_batch, shares, **options)
-        if config.data.max_tokens_per_batch is None and batches.batch_size > batches.examples:
-            logger.warning(
-                "--training.batch_size %d is more than there are examples: every batch is filled up with rows that do "
-                "not count",
-                batches.batch_size,
-            )
-        self.summary.finish(task, config.task, self.options)
-        return batches
 
-    def validation(
-        self, task: TextTask, config: ExperimentConfig, strategy: tf.distribute.Strategy
-    ) -> Callable[[], dict[str, Any]] | None:
-        """A function that scores the task on the validation data; ``None`` if there are none."""
-        records = self.splits.validation
-        if records is None:
-            return None
-        return partial(
-            evaluate_records,
-            task,
-            records,
-            batch_size=config.training.evaluation_batch_size,
-            on_unknown_label=config.data.on_unknown_label,
-            predict=build_predict(task, strategy),
-            tune=True,
-        )
-
-    def save_examples(self, task: TextTask, run: RunDirectory) -> None:
-        """Keeps a few texts in the run, held-out ones where there are any."""
-        rows = self.splits.validation or self.splits.train
-        run.save_examples({name: row.values[name] for name in task.input_columns()} for row in rows)
+def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDirectory:
+    """Trains what ``config`` describes and returns the run directory; see :meth:`Experiment.run`."""
+    return TaskExperiment(config, resume=resume).run()
 
 
 @contextmanager
@@ -174,111 +204,3 @@ def begin(config: RunConfig, resume: bool) -> Iterator[tuple[tf.distribute.Strat
     check_startable(run, config, resume)
     with locked(run.path) if is_chief(strategy) else nullcontext():
         yield strategy, run
-
-
-def run_experiment(config: ExperimentConfig, *, resume: bool = False) -> RunDirectory:
-    """Trains what ``config`` describes and returns the run directory.
-
-    Args:
-        config: the experiment.
-        resume: continue the run in ``config.output``.
-
-    Raises:
-        UserError: anything in the config, the data or the backbone that the user can put right.
-        KeyboardInterrupt: stopped by a signal; the run can be resumed.
-    """
-    if not resume:
-        check_experiment(config)
-    with begin(config, resume) as (strategy, run):
-        return _train(config, strategy, run, resume)
-
-
-def _train(config: ExperimentConfig, strategy: tf.distribute.Strategy, run: RunDirectory, resume: bool) -> RunDirectory:
-    recipe = config.training
-    options = PluginOptions.of(config, recipe)
-    if config.data.max_tokens_per_batch is None:
-        check_batch_size(strategy, recipe.batch_size, recipe.gradient_accumulation_steps)
-
-    started = time.monotonic()
-    data = TaskData.open(config)
-    with strategy.scope():
-        loaded = load_backbone(
-            config.backbone,
-            texts=data.texts,
-            scratch=config.scratch,
-            sequence_length=config.data.sequence_length,
-            seed=config.seed,
-            dtype=dtype_policy(recipe),
-        )
-        keras.utils.set_random_seed(config.seed)
-        task = data.build(loaded, config)
-    if data.splits.validation is not None:
-        check_metric(recipe, data.summary.metrics)
-    logger.info("backbone: %s", loaded.source)
-    logger.info("distribution: %s", describe_strategy(strategy))
-
-    batches = data.batches(task, config, strategy)
-    logger.info("training: %d epochs of %d batches", recipe.epochs, batches.steps_per_epoch)
-    validate = data.validation(task, config, strategy)
-    if is_chief(strategy):
-        run = RunDirectory.create(config)
-        run.add_to_environment(data=data.summary.facts())
-        data.save_examples(task, run)
-    end = train(
-        task,
-        batches,
-        recipe,
-        run,
-        validate=validate,
-        resume=resume,
-        hooks=options.build_hooks(),
-        options=options,
-        strategy=strategy,
-    )
-    if is_chief(strategy):
-        finish(run, task, recipe, end, started)
-    return run
-
-
-def finish(run: RunDirectory, task: TextTask, recipe: TrainingConfig, end: Progress, started: float) -> None:
-    """Notes what is known at the end of a training.
-
-    Args:
-        run: its directory.
-        task: what was trained.
-        recipe: how.
-        end: from ``train``.
-        started: by ``time.monotonic()``.
-    """
-    run.add_to_environment(wall_seconds=round(time.monotonic() - started, 1), steps=end.step)
-    if end.best is not None and end.best_epoch is not None:
-        logger.info("best epoch: %d (%s %.4f)", end.best_epoch + 1, Monitor.of(task, recipe).name, end.best)
-    logger.info("the model is in %s", run.model)
-
-
-def dtype_policy(recipe: TrainingConfig) -> str:
-    """Name of the Keras dtype policy that a recipe computes in."""
-    return "float32" if recipe.mixed_precision == "none" else f"mixed_{recipe.mixed_precision}"
-
-
-def _check_held_out(records: Records, task: TextTask, on_unknown_label: str) -> tuple[int, set[str | float]]:
-    """Number of records that evaluation will score, and the values that the task counts of them, 0 for any number.
-
-    Raises:
-        UserError: it would score none, or fail: for a column that the data lacks, or a row with a label that
-            training does not have.
-    """
-    row = next(iter(records), None)
-    missing = [name for name in task.evaluation_specs() if row is not None and name not in row.values]
-    if row is not None and missing:
-        raise UserError(
-            f"{row.file}: there is no column {missing[0]!r}, which evaluation reads. Name the right one with "
-            f"--data.columns.{missing[0]} NAME."
-        )
-    number, counted = 0, set[str | float]()
-    for row, target in LabelledRows(records, task, on_unknown_label):
-        number += 1
-        counted.update(value if isinstance(value, str) else 0.0 for value in task.counted(row, target))
-    if not number:
-        raise UserError(f"{records.name}: there is no row to evaluate.")
-    return number, counted

@@ -44,7 +44,7 @@ STEPS_BETWEEN_LOSSES = 10
 
 
 class Batches(Protocol):
-    """What the loop asks of its data; ``data.batching`` and ``pretraining.batches`` provide it.
+    """What the loop asks of its data; ``data.batching`` and ``pretraining`` provide it.
 
     Attributes:
         batch_size: rows of every batch, over all devices, or what they are a multiple of.

@@ -22,8 +22,8 @@ from bert_tf.modeling.layers.span_pointer import EXCLUDED, no_span_yet
 from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.tasks.schemas.tagging import Options
 from bert_tf.tasks.tagging import SequenceTagger
-from bert_tf.training.experiment import TaskData
 from bert_tf.training.loop import train
+from bert_tf.training.task_data import TaskData
 
 PERSONS, PLACES = ["江泽民", "李鹏", "Zoe\u0301 X", "ＡＮＮ"], ["北京", "上海", "New York", "Orléans"]
 LONG = "。".join(f"{PERSONS[i % 4]}在{PLACES[i % 3]}，😀" for i in range(12))
