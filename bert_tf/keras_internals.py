@@ -10,6 +10,32 @@ from functools import cache
 from typing import Any
 
 import keras
+from keras_hub.src.utils.preset_utils import (
+    CONFIG_FILE,
+    PREPROCESSOR_CONFIG_FILE,
+    TASK_CONFIG_FILE,
+    TASK_WEIGHTS_FILE,
+    check_config_class,
+    check_file_exists,
+    get_preset_loader,
+    load_json,
+)
+from keras_hub.src.utils.tensor_utils import no_convert_scope, preprocessing_function
+
+__all__ = [
+    "CONFIG_FILE",
+    "PREPROCESSOR_CONFIG_FILE",
+    "TASK_CONFIG_FILE",
+    "TASK_WEIGHTS_FILE",
+    "check_config_class",
+    "check_file_exists",
+    "get_preset_loader",
+    "layers_of",
+    "load_json",
+    "no_convert_scope",
+    "preprocessing_function",
+    "reduced",
+]
 
 
 def layers_of(model: keras.layers.Layer) -> list[keras.layers.Layer]:

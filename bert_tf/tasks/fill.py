@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 import tensorflow as tf
-from keras_hub.src.utils.preset_utils import PREPROCESSOR_CONFIG_FILE, TASK_CONFIG_FILE, check_file_exists, load_json
 from pydantic import BaseModel
 
 from bert_tf.backbones.bert_weights import MASKED_TOKEN_HEAD, assign
@@ -17,6 +16,7 @@ from bert_tf.backbones.masked_token_head import build_masked_token_head, masked_
 from bert_tf.backbones.shipped_presets import shipped_preset
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
+from bert_tf.keras_internals import PREPROCESSOR_CONFIG_FILE, TASK_CONFIG_FILE, check_file_exists, load_json
 from bert_tf.tasks.schemas.fill import MASK, FillSchema
 from bert_tf.tasks.task import TextTask
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer

@@ -11,15 +11,6 @@ import keras
 import keras_hub
 import numpy as np
 import tensorflow as tf
-from keras_hub.src.utils.preset_utils import (
-    CONFIG_FILE,
-    TASK_CONFIG_FILE,
-    TASK_WEIGHTS_FILE,
-    check_config_class,
-    check_file_exists,
-    get_preset_loader,
-    load_json,
-)
 from pydantic import BaseModel
 
 from bert_tf.backbones.loading import LoadedBackbone, load_backbone
@@ -30,6 +21,15 @@ from bert_tf.data.labels import given_labels
 from bert_tf.data.records import Records, Row
 from bert_tf.data.schema import TaskSchema
 from bert_tf.errors import UserError
+from bert_tf.keras_internals import (
+    CONFIG_FILE,
+    TASK_CONFIG_FILE,
+    TASK_WEIGHTS_FILE,
+    check_config_class,
+    check_file_exists,
+    get_preset_loader,
+    load_json,
+)
 from bert_tf.tasks.direct_answers import DirectAnswers
 from bert_tf.tasks.mistakes import Mistake
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor

@@ -10,8 +10,8 @@ import keras
 import keras_hub
 import tensorflow as tf
 import tensorflow_text as tf_text
-from keras_hub.src.utils.tensor_utils import preprocessing_function
 
+from bert_tf.keras_internals import preprocessing_function
 from bert_tf.tokenization import character_classes as classes
 
 MAX_WORD_CHARACTERS = 100

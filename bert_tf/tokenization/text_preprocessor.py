@@ -9,9 +9,9 @@ from typing import Any
 import keras
 import keras_hub
 import tensorflow as tf
-from keras_hub.src.utils.tensor_utils import no_convert_scope
 
 from bert_tf.config import TextCleaningConfig
+from bert_tf.keras_internals import no_convert_scope
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 from bert_tf.tokenization.text_cleaning import CleanedTexts, TextCleaner
 
