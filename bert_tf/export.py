@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bert_tf import command_line
+from bert_tf.config import validate
 from bert_tf.errors import UserError
+from bert_tf.exporting.formats import FORMATS
 from bert_tf.model_flags import HeadFlags, add_head_flags, add_model_flags, open_model, open_tasks
+
+if TYPE_CHECKING:
+    from bert_tf.exporting.exportable import Exportable
+
+DEFAULT_FORMAT = "saved_model"
 
 EXAMPLES = """\
   python -m bert_tf.export --run runs/x --output exported/sentiment
@@ -29,77 +37,45 @@ def main(argv: Sequence[str]) -> None:
         "--output", required=True, metavar="DIR", help="exported/NAME; a SavedModel gets a version in it"
     )
     parser.add_argument(
-        "--format",
-        choices=("saved_model", "huggingface", "preset"),
-        default="saved_model",
-        help="what is written [saved_model]",
+        "--format", default=DEFAULT_FORMAT, metavar="NAME", help=f"one of {', '.join(FORMATS)} [{DEFAULT_FORMAT}]"
     )
-    parser.add_argument(
-        "--dtype", choices=("float32", "float16"), help="with --format preset: how weights are stored [float32]"
-    )
-    parser.add_argument("--version", type=int, metavar="N", help="version number [one more than the highest]")
+    name = command_line.peek(argv, "--format") or DEFAULT_FORMAT
+    schema = FORMATS.options(name)
+    _refuse_options_of_others(argv, name)
+    command_line.add_config_flags(parser, schema, argv)
     add_head_flags(parser, HeadFlags, argv)
     arguments = parser.parse_args(argv)
+    options = validate(schema, command_line.config_values(arguments, schema))
     command_line.start_logging(arguments.quiet)
 
-    if arguments.format == "preset":
-        _export_preset(arguments)
-        return
-    if arguments.dtype is not None:
-        raise UserError("--dtype goes with --format preset.")
-    if arguments.format == "huggingface":
-        _export_huggingface_directory(arguments)
-        return
-    from bert_tf.exporting.formats.saved_model import export_saved_model, export_tasks
+    from bert_tf.exporting.publish import publish
 
-    if members := open_tasks(arguments):
-        backbone = None
-        tasks = {}
-        for name, member in members.items():
-            task = member.load_model(backbone)
-            backbone = task.backbone
-            tasks[name] = task, member.examples()
-        version, difference = export_tasks(tasks, arguments.output, version=arguments.version)
-    else:
-        run = open_model(arguments)
-        version, difference = export_saved_model(
-            run.load_model(), arguments.output, texts=run.examples(), version=arguments.version
-        )
-    print(f"{version}  (largest difference from Keras: {difference:.2g})")
+    print(publish(name, _exportable(arguments), arguments.output, options))
 
 
-def _export_huggingface_directory(arguments: argparse.Namespace) -> None:
-    """Writes a run, or a backbone of any origin with the pre-training heads that it has."""
-    for flag in ("version", "task"):
-        if getattr(arguments, flag) is not None:
-            raise UserError(f"--{flag} has no meaning with --format huggingface.")
-    run = None if arguments.backbone and not arguments.run else open_model(arguments)
-
-    from bert_tf.backbones.loading import load_backbone
-    from bert_tf.exporting.formats.huggingface import HuggingFaceModel, export_huggingface_directory
-
-    loaded = load_backbone(arguments.backbone if run is None else f"{run.path}/model")
-    if run is None or loaded.pretraining_heads:
-        model = HuggingFaceModel.of_backbone(loaded)
-    else:
-        model = HuggingFaceModel.of_task(run.load_model())
-    print(f"{export_huggingface_directory(model, arguments.output)}  ({model.architecture})")
+def _refuse_options_of_others(argv: Sequence[str], name: str) -> None:
+    """Names the format that an option belongs to, where it is not the chosen one's."""
+    known = FORMATS.options(name).model_fields
+    given = {word.partition("=")[0].removeprefix("--") for word in argv if word.startswith("--")}
+    for other in FORMATS:
+        for option in given & (FORMATS.options(other).model_fields.keys() - known.keys()):
+            raise UserError(f"--{option} goes with --format {other}.")
 
 
-def _export_preset(arguments: argparse.Namespace) -> None:
-    """Copies a run's model."""
-    for flag in ("version", "task", "backbone"):
-        if getattr(arguments, flag) is not None:
-            raise UserError(f"--{flag} has no meaning with --format preset: give --run.")
-    from bert_tf.backbones.model_files import CHECKSUMS_FILE
-    from bert_tf.exporting.formats.preset import export_preset
-    from bert_tf.runs.run_directory import RunDirectory
+def _exportable(arguments: argparse.Namespace) -> Exportable:
+    """What the flags name: a run of one task or several, or a backbone with a task or alone."""
+    alone = arguments.backbone and not arguments.run and not arguments.task
+    if alone and FORMATS.declared(arguments.format, "BACKBONES"):
+        from bert_tf.backbones.loading import load_backbone
+        from bert_tf.exporting.exportable import Exportable
 
-    run = open_model(arguments)
-    assert isinstance(run, RunDirectory)  # --backbone was refused
-    if not (run.model / CHECKSUMS_FILE).exists():
-        run.load_model()  # which says whether the model of an older run is whole
-    print(export_preset(run.model, arguments.output, arguments.dtype or "float32"))
+        return Exportable.of_backbone(load_backbone(arguments.backbone))
+    members = open_tasks(arguments)
+    run = None if members else open_model(arguments)
+
+    from bert_tf.runs.exportable_run import exportable_run, exportable_runs
+
+    return exportable_runs(members) if run is None else exportable_run(run)
 
 
 if __name__ == "__main__":

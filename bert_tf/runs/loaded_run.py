@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from bert_tf.config import ExperimentConfig
-from bert_tf.exporting.formats.saved_model import export_saved_model
+from bert_tf.exporting.formats import FORMATS
+from bert_tf.exporting.publish import publish
+from bert_tf.runs.exportable_run import exportable_run
 from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.runs.run_evaluation import Scores, evaluate_run
 from bert_tf.tasks.task import TextTask
@@ -56,17 +58,22 @@ class LoadedRun:
         """
         return evaluate_run(self._run, data=data, columns=columns)
 
-    def export(self, output: str | Path, *, version: int | None = None) -> Path:
-        """Writes a SavedModel for TF Serving.
+    def export(self, output: str | Path, format: str = "saved_model", **options: Any) -> Path:
+        """Writes the model for other programs: for TF Serving, or in another format.
 
         Args:
-            output: the model's folder, ``exported/NAME``.
-            version: of the model; default one more than the highest.
+            output: the directory; a SavedModel gets a version in it.
+            format: a file of ``bert_tf/exporting/formats``.
+            **options: of the format, such as ``version``.
 
         Returns:
-            The folder of the version.
+            The directory that was made.
+
+        Raises:
+            UserError: there is no such format or option, or it cannot write this model.
         """
-        return export_saved_model(self.task, output, texts=self._run.examples(), version=version)[0]
+        chosen = FORMATS.validated(format, options, "")
+        return publish(format, exportable_run(self._run), output, chosen).path
 
 
 def load(path: str | Path) -> LoadedRun:

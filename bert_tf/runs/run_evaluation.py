@@ -14,7 +14,7 @@ from bert_tf.data.records import Records
 from bert_tf.data.sources import open_records
 from bert_tf.data.splits import Splits, open_splits
 from bert_tf.errors import UserError
-from bert_tf.inference.predict import answer_labelled
+from bert_tf.inference.predict import answer_labelled, scores_of
 from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.runs.untrained import UntrainedModel
 from bert_tf.tasks.mistakes import mistake_lines
@@ -89,7 +89,7 @@ def evaluate_run(
     records = task.check_records(records, task.get_config(), bad)
     batch_size = batch_size or config.training.evaluation_batch_size
     done = answer_labelled(task, records, batch_size=batch_size, on_unknown_label=unknown, predictions=predictions)
-    models = {"model": task.evaluate_outputs(done.targets, done.finished, done.rows)}
+    models = {"model": scores_of(task, done, config.training.metrics)}
     if baselines:
         assert splits is not None
         train = task.check_records(splits.train, task.get_config(), bad)

@@ -12,7 +12,8 @@ import pytest
 from bert_tf.backbones.loading import load_backbone
 from bert_tf.backbones.model_files import check_files, write_checksums
 from bert_tf.errors import UserError
-from bert_tf.exporting.formats.preset import export_preset
+from bert_tf.exporting.exportable import Exportable
+from bert_tf.exporting.publish import publish
 from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.tasks.classification import TextClassifier
 
@@ -56,7 +57,7 @@ def test_incomplete_models_are_refused_by_name(run: RunDirectory, name: str, dam
     for use in (
         lambda: RunDirectory.open(run.path).load_model(),
         lambda: load_backbone(str(run.model)),
-        lambda: export_preset(run.model, run.path / "copy"),
+        lambda: publish("preset", Exportable(preset=run.model), run.path / "copy"),
     ):
         with pytest.raises(UserError, match=f"model/{name}"):
             use()

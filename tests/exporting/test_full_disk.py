@@ -10,9 +10,9 @@ import pytest
 
 from bert_tf.backbones.loading import load_backbone
 from bert_tf.errors import UserError
-from bert_tf.exporting.formats.huggingface import HuggingFaceModel, export_huggingface_directory
-from bert_tf.exporting.formats.preset import export_preset
+from bert_tf.exporting.exportable import Exportable
 from bert_tf.exporting.formats.saved_model import export_saved_model
+from bert_tf.exporting.publish import publish
 from bert_tf.runs.run_directory import RunDirectory
 from tests.test_atomic_file import largest_file
 
@@ -22,11 +22,11 @@ def as_saved_model(run: RunDirectory, output: Path) -> None:
 
 
 def as_huggingface_directory(run: RunDirectory, output: Path) -> None:
-    export_huggingface_directory(HuggingFaceModel.of_backbone(load_backbone(str(run.model))), output)
+    publish("huggingface", Exportable.of_backbone(load_backbone(str(run.model))), output)
 
 
 def as_preset(run: RunDirectory, output: Path) -> None:
-    export_preset(run.model, output, "float16")
+    publish("preset", Exportable(preset=run.model), output)
 
 
 @pytest.mark.parametrize("write", [as_saved_model, as_huggingface_directory, as_preset])

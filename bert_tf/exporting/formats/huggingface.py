@@ -13,12 +13,15 @@ import keras_hub
 import numpy as np
 from safetensors.numpy import save_file
 
-from bert_tf.atomic_file import staged_folder, write_errors
 from bert_tf.backbones.bert_weights import MASKED_TOKEN_HEAD, PAIR_HEAD, encoder_variables, torch_tensors
-from bert_tf.backbones.loading import LoadedBackbone
+from bert_tf.backbones.loading import LoadedBackbone, load_backbone
+from bert_tf.config import Section
 from bert_tf.errors import UserError
+from bert_tf.exporting.exportable import Exportable
 from bert_tf.exporting.huggingface_heads import huggingface_head
 from bert_tf.tasks.task import TextTask
+
+BACKBONES = True
 
 logger = logging.getLogger("bert_tf")
 
@@ -74,23 +77,33 @@ class HuggingFaceModel:
         return cls(task.backbone, preprocessor.tokenizer)
 
 
-def export_huggingface_directory(model: HuggingFaceModel, output: str | Path) -> Path:
+def supports(task: TextTask) -> str | None:
+    """Why a task cannot be written; a head that ``transformers`` does not have is left out with a warning."""
+    return _unsupported(task.backbone)
+
+
+def write(model: Exportable, directory: Path, options: Section) -> dict[str, Any]:
     """Writes ``config.json``, ``model.safetensors`` (float32), ``vocab.txt`` and the tokeniser's settings.
 
-    The directory gets its name once it is complete.
+    A pre-training run is written with its pre-training heads.
 
     Args:
-        model: see :class:`HuggingFaceModel`.
-        output: the directory to make.
+        model: a task, or a backbone with the pre-training heads that it has.
+        directory: to fill.
+        options: none.
 
     Raises:
-        UserError: the model is not a BERT, its weights are quantised, or the directory exists or cannot be written.
+        UserError: the backbone is not a BERT, or its weights are quantised.
     """
-    output = Path(output)
-    _check(model.backbone)
-    with staged_folder(output) as staging, write_errors(f"--output {output}"):
-        _write(model, staging)
-    return output
+    loaded = model.backbone if model.preset is None else load_backbone(str(model.preset))
+    if loaded is not None and (model.is_backbone or loaded.pretraining_heads):
+        written = HuggingFaceModel.of_backbone(loaded)
+    else:
+        written = HuggingFaceModel.of_task(model.task)
+    if reason := _unsupported(written.backbone):
+        raise UserError(f"--format huggingface: {reason}.")
+    _write(written, directory)
+    return {"architecture": written.architecture}
 
 
 def _not_done_by(preprocessor: Any) -> list[str]:
@@ -105,13 +118,12 @@ def _not_done_by(preprocessor: Any) -> list[str]:
     return steps
 
 
-def _check(backbone: keras_hub.models.Backbone) -> None:
+def _unsupported(backbone: keras_hub.models.Backbone) -> str | None:
     if not isinstance(backbone, keras_hub.models.BertBackbone):
-        raise UserError(
-            f"--format huggingface: only BERT backbones are written so; this is a {type(backbone).__name__}."
-        )
+        return f"only BERT backbones are written so; this is a {type(backbone).__name__}"
     if any(getattr(layer, "quantization_mode", None) for layer in backbone._flatten_layers()):
-        raise UserError("--format huggingface: the weights are quantised. Export the run that they were made from.")
+        return "the weights are quantised: export the run that they were made from"
+    return None
 
 
 def _write(model: HuggingFaceModel, directory: Path) -> None:

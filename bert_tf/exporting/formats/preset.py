@@ -1,40 +1,50 @@
-"""A run's model as a KerasHub preset of its own, its weights in float32 or in half the space."""
+"""A task as a KerasHub preset, its weights in float32 or in half the space."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Literal
 
 import h5py
 import numpy as np
+from pydantic import Field
 
-from bert_tf.atomic_file import staged_folder, write_errors
-from bert_tf.backbones.model_files import check_files, write_checksums
+from bert_tf.backbones.model_files import CHECKSUMS_FILE, check_files, write_checksums
+from bert_tf.config import Section
 from bert_tf.errors import UserError
+from bert_tf.exporting.exportable import Exportable
 
 
-def export_preset(model: str | Path, output: str | Path, dtype: str = "float32") -> Path:
-    """Copies a preset; KerasHub loads the copy as it loads the original, in float32 unless told otherwise.
+class Options(Section):
+    """Flags of ``--format preset``."""
+
+    dtype: Literal["float32", "float16"] = Field(
+        "float32", description="how weights are stored; float16 keeps 11 significant bits"
+    )
+
+
+def write(model: Exportable, directory: Path, options: Options) -> None:
+    """Copies a saved task, or saves one; KerasHub loads it in float32 unless told otherwise.
 
     Args:
-        model: preset directory, such as ``runs/x/model``.
-        output: directory to create.
-        dtype: ``float32``, or ``float16``, which rounds every weight to 11 significant bits.
-
-    Returns:
-        The new directory.
+        model: one task.
+        directory: to fill.
+        options: of the format.
 
     Raises:
-        UserError: ``output`` exists, the disk is full, or a weight is too large for float16.
+        UserError: files of the saved task are missing or damaged, or a weight is too large for float16.
     """
-    output = Path(output)
-    check_files(model)
-    with staged_folder(output) as new, write_errors(f"--output {output}"):
-        shutil.copytree(model, new, dirs_exist_ok=True)
-        for weights in new.glob("*.weights.h5"):
-            _rewrite(weights, np.dtype(dtype))
-        write_checksums(new)
-    return output
+    if model.preset is None:
+        model.task.save_to_preset(str(directory))
+    else:
+        check_files(model.preset)
+        if not (model.preset / CHECKSUMS_FILE).exists():
+            _ = model.tasks  # loading says whether the model of an older run is whole
+        shutil.copytree(model.preset, directory, dirs_exist_ok=True)
+    for weights in directory.glob("*.weights.h5"):
+        _rewrite(weights, np.dtype(options.dtype))
+    write_checksums(directory)
 
 
 def _rewrite(path: Path, dtype: np.dtype) -> None:

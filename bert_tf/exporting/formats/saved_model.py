@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from pydantic import Field
 
-from bert_tf.atomic_file import staged_folder, write_errors
+from bert_tf.config import Section
 from bert_tf.errors import UserError
+from bert_tf.exporting.exportable import Exportable, Texts
+from bert_tf.exporting.publish import publish
 from bert_tf.exporting.saved_model_check import check_ops, check_signatures
 from bert_tf.exporting.warmup import write_warmup_requests
 from bert_tf.plain_path import is_plain
@@ -34,6 +37,69 @@ NASTY_TEXTS = (
     "mixed 中文 and English，标点！",
 )
 """Texts that break tokenisers; the check after export compares the answers on them too."""
+
+DIFFERENCE = "largest difference from Keras"
+
+
+SEVERAL_TASKS = True
+
+
+class Options(Section):
+    """Flags of ``--format saved_model``."""
+
+    version: int | None = Field(None, ge=0, description="version number (default: one more than the highest)")
+
+
+def target(output: Path, options: Options) -> Path:
+    """The directory of the version.
+
+    Raises:
+        UserError: it exists.
+    """
+    made = output / str(next_version(output) if options.version is None else options.version)
+    if made.exists():
+        raise UserError(f"--version {made.name}: {made} exists already; versions are never overwritten.")
+    if not is_plain(output):
+        logger.warning("TensorFlow Serving reads %s as a pattern: copy the version to be served", output)
+    return made
+
+
+def write(model: Exportable, directory: Path, options: Options) -> None:
+    """Writes the graph with its tokenisers, the labels and warm-up requests.
+
+    Of several tasks each is a signature, and ``serving_default`` is the first; a backbone that they share is stored
+    once.
+
+    Args:
+        model: one task or several.
+        directory: to fill, beside the other versions; the folder above names the model in the warm-up requests.
+        options: of the format.
+    """
+    logger.info("writing the SavedModel")
+    served = _served(model)
+    _write(list(model.tasks.values()), _signatures(model), _labels(model), directory)
+    # Batches of the sizes that a server forms, so that its first requests find their shapes already traced.
+    warmup = [
+        (signature, {name: values[:size] for name, values in _check_batches(task, texts)[0].items()})
+        for signature, (task, texts) in served.items()
+        for size in (1, len(texts) or 1)
+    ]
+    write_warmup_requests(directory, directory.parent.name, warmup)
+
+
+def verify(model: Exportable, directory: Path, options: Options) -> dict[str, Any]:
+    """Compares the answers with Keras's in a fresh process.
+
+    Returns:
+        The largest absolute difference of any number.
+
+    Raises:
+        UserError: TF Serving does not know an op of the graph, or answers differ.
+    """
+    logger.info("checking it in a fresh process")
+    check_ops(directory)
+    checks = {signature: (task, _check_batches(task, texts)) for signature, (task, texts) in _served(model).items()}
+    return {DIFFERENCE: check_signatures(checks, directory)}
 
 
 def export_saved_model(
@@ -60,8 +126,8 @@ def export_saved_model(
     Raises:
         UserError: the version exists, the directory cannot be written, or a check failed: then nothing is published.
     """
-    labels = {"labels": task.label_names()}
-    return _publish({"serving_default": (task, texts)}, task.signatures(), labels, output, version)
+    published = publish("saved_model", Exportable.of_task(task, texts), output, Options(version=version))
+    return published.path, published.facts[DIFFERENCE]
 
 
 def export_tasks(
@@ -83,51 +149,28 @@ def export_tasks(
     Raises:
         UserError: see :func:`export_saved_model`.
     """
-    signatures = {name: task.signatures()["serving_default"] for name, (task, _) in tasks.items()}
-    signatures["serving_default"] = next(iter(signatures.values()))
-    labels = {f"labels_{name}": task.label_names() for name, (task, _) in tasks.items()}
-    return _publish({"serving_default": next(iter(tasks.values())), **tasks}, signatures, labels, output, version)
+    examples = {name: texts for name, (_, texts) in tasks.items()}
+    model = Exportable(lambda: {name: task for name, (task, _) in tasks.items()}, examples)
+    published = publish("saved_model", model, output, Options(version=version))
+    return published.path, published.facts[DIFFERENCE]
 
 
-def _publish(
-    tasks: Mapping[str, tuple[TextTask, Sequence[Mapping[str, Any]]]],
-    signatures: Mapping[str, Any],
-    labels: Mapping[str, Iterable[str] | None],
-    output: str | Path,
-    version: int | None,
-) -> tuple[Path, float]:
-    """Writes, checks and names a version.
+def _served(model: Exportable) -> dict[str, tuple[TextTask, Texts]]:
+    """By signature, the task that answers it and real records."""
+    members = {name: (task, model.examples.get(name, ())) for name, task in model.tasks.items()}
+    return {"serving_default": next(iter(members.values())), **(members if model.is_several else {})}
 
-    Args:
-        tasks: by signature, the model that it must answer as, and real records.
-        signatures: what is served.
-        labels: file name to labels.
-        output: see :func:`export_saved_model`.
-        version: see :func:`export_saved_model`.
-    """
-    output = Path(output)
-    version = next_version(output) if version is None else version
-    target = output / str(version)
-    if target.exists():
-        raise UserError(f"--version {version}: {target} exists already; versions are never overwritten.")
-    checks = {signature: (task, _check_batches(task, texts)) for signature, (task, texts) in tasks.items()}
-    if not is_plain(output):
-        logger.warning("TensorFlow Serving reads %s as a pattern: copy the version to be served", output)
-    with staged_folder(target) as staging:
-        logger.info("writing version %d", version)
-        with write_errors(f"--output {output}"):
-            _write([task for task, _ in tasks.values()], signatures, labels, staging)
-            # Batches of the sizes that a server forms, so that its first requests find their shapes already traced.
-            warmup = [
-                (signature, {name: values[:size] for name, values in checks[signature][1][0].items()})
-                for signature, (_, texts) in tasks.items()
-                for size in (1, len(texts) or 1)
-            ]
-            write_warmup_requests(staging, output.name, warmup)
-        logger.info("checking it in a fresh process")
-        check_ops(staging)
-        difference = check_signatures(checks, staging)
-    return target, difference
+
+def _signatures(model: Exportable) -> dict[str, Any]:
+    if not model.is_several:
+        return model.task.signatures()
+    signatures = {name: task.signatures()["serving_default"] for name, task in model.tasks.items()}
+    return {**signatures, "serving_default": next(iter(signatures.values()))}
+
+
+def _labels(model: Exportable) -> dict[str, Iterable[str] | None]:
+    """File name to labels."""
+    return {f"labels_{name}" if name else "labels": task.label_names() for name, task in model.tasks.items()}
 
 
 def next_version(output: Path) -> int:

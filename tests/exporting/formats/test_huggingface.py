@@ -14,8 +14,9 @@ from safetensors.numpy import load_file
 from bert_tf import export
 from bert_tf.backbones.loading import LoadedBackbone, load_backbone
 from bert_tf.errors import UserError
-from bert_tf.exporting.formats.huggingface import HuggingFaceModel, export_huggingface_directory
+from bert_tf.exporting.exportable import Exportable
 from bert_tf.exporting.huggingface_heads import huggingface_head
+from bert_tf.exporting.publish import publish
 from bert_tf.pretraining.pretrainer import BertPretrainer
 from bert_tf.tasks.classification import TextClassifier
 from bert_tf.tasks.embedding import SentenceEncoder
@@ -62,7 +63,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def test_what_transformers_wrote_is_written_again(tmp_path: Path) -> None:
-    output = export_huggingface_directory(HuggingFaceModel.of_backbone(load_backbone(str(TINY))), tmp_path / "hf")
+    output = publish("huggingface", Exportable.of_backbone(load_backbone(str(TINY))), tmp_path / "hf").path
     ours, theirs = load_file(output / "model.safetensors"), load_file(TINY / "model.safetensors")
     assert ours.keys() == theirs.keys()
     for name, value in theirs.items():
@@ -76,7 +77,7 @@ def test_what_transformers_wrote_is_written_again(tmp_path: Path) -> None:
 
 def test_a_classifier(tmp_path: Path) -> None:
     task = random_classifier()
-    output = export_huggingface_directory(HuggingFaceModel.of_task(task), tmp_path / "hf")
+    output = publish("huggingface", Exportable.of_task(task), tmp_path / "hf").path
     assert_equal_encoders(task, load_backbone(str(output)))
     config = read_json(output / "config.json")
     assert config["architectures"] == ["BertForSequenceClassification"]
@@ -97,7 +98,7 @@ def test_a_classifier(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("pair", "architecture"), [(True, "BertForPreTraining"), (False, "BertForMaskedLM")])
 def test_pretraining_heads(tmp_path: Path, pair: bool, architecture: str) -> None:
     loaded = pretrained(pair)
-    output = export_huggingface_directory(HuggingFaceModel.of_backbone(loaded), tmp_path / "hf")
+    output = publish("huggingface", Exportable.of_backbone(loaded), tmp_path / "hf").path
     again = load_backbone(str(output))
     assert read_json(output / "config.json")["architectures"] == [architecture]
     assert_equal_encoders(loaded, again)
@@ -107,9 +108,8 @@ def test_pretraining_heads(tmp_path: Path, pair: bool, architecture: str) -> Non
 
 
 def test_other_heads_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    model = HuggingFaceModel.of_task(random_classifier(pooling="mean"))
+    output = publish("huggingface", Exportable.of_task(random_classifier(pooling="mean")), tmp_path / "hf").path
     assert "its encoder alone is written" in caplog.text
-    output = export_huggingface_directory(model, tmp_path / "hf")
     assert read_json(output / "config.json")["architectures"] == ["BertModel"]
     assert not any(name.startswith(("bert.", "classifier")) for name in load_file(output / "model.safetensors"))
 
@@ -168,31 +168,31 @@ def test_a_regressors_head_answers_in_the_datas_units() -> None:
 def test_mistakes_are_named(tmp_path: Path) -> None:
     roberta = keras_hub.models.RobertaBackbone(30, 1, 2, 8, 16, max_sequence_length=16)
     with pytest.raises(UserError, match="only BERT backbones are written so; this is a RobertaBackbone"):
-        export_huggingface_directory(HuggingFaceModel(roberta, None), tmp_path / "a")
-    model = HuggingFaceModel.of_task(random_classifier())
+        publish("huggingface", Exportable.of_backbone(LoadedBackbone(roberta, None, "")), tmp_path / "a")
+    model = Exportable.of_task(random_classifier())
     with pytest.raises(UserError, match="it exists already, and is never overwritten"):
-        export_huggingface_directory(model, tmp_path)
+        publish("huggingface", model, tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"cannot be written \((Not a directory|File exists)\)"):
-        export_huggingface_directory(model, tmp_path / "file" / "b")
+        publish("huggingface", model, tmp_path / "file" / "b")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_the_command(trained_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "hf"
     export.main(["--run", str(trained_run), "--format", "huggingface", "--output", str(output), "-q"])
-    assert capsys.readouterr().out == f"{output}  (BertForSequenceClassification)\n"
+    assert capsys.readouterr().out == f"{output}  (architecture: BertForSequenceClassification)\n"
     assert_equal_encoders(load_backbone(str(trained_run / "model")), load_backbone(str(output)))
     export.main(["--backbone", str(TINY), "--format", "huggingface", "--output", str(tmp_path / "converted"), "-q"])
-    assert capsys.readouterr().out == f"{tmp_path / 'converted'}  (BertForPreTraining)\n"
-    with pytest.raises(UserError, match="--version has no meaning with --format huggingface"):
+    assert capsys.readouterr().out == f"{tmp_path / 'converted'}  (architecture: BertForPreTraining)\n"
+    with pytest.raises(UserError, match="--version goes with --format saved_model"):
         export.main(["--run", str(trained_run), "--format", "huggingface", "--output", "x", "--version", "1"])
 
 
 def test_transformers_classifies_alike(tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
     task = random_classifier()
-    output = export_huggingface_directory(HuggingFaceModel.of_task(task), tmp_path / "hf")
+    output = publish("huggingface", Exportable.of_task(task), tmp_path / "hf").path
     tokenizer = transformers.AutoTokenizer.from_pretrained(output)
     model = transformers.AutoModelForSequenceClassification.from_pretrained(output).eval()
     inputs = tokenizer(TEXTS, return_tensors="pt", padding=True)
@@ -219,8 +219,8 @@ def test_transformers_answers_other_tasks_alike(tmp_path: Path) -> None:
     features = small.preprocessor(TEXTS)
     mask = features["padding_mask"].numpy() > 0
     for number, (task, architecture) in enumerate(tasks):
-        model = HuggingFaceModel.of_task(shaken(task))
-        output = export_huggingface_directory(model, tmp_path / str(number))
+        model = Exportable.of_task(shaken(task))
+        output = publish("huggingface", model, tmp_path / str(number)).path
         inputs = transformers.AutoTokenizer.from_pretrained(output)(TEXTS, return_tensors="pt", padding=True)
         if architecture == "MultipleChoice":
             inputs = {name: value[None] for name, value in inputs.items()}
@@ -244,7 +244,7 @@ def test_transformers_answers_other_tasks_alike(tmp_path: Path) -> None:
 def test_transformers_fills_masks_alike(tmp_path: Path, pair: bool) -> None:
     transformers = pytest.importorskip("transformers")
     loaded = pretrained(pair)
-    output = export_huggingface_directory(HuggingFaceModel.of_backbone(loaded), tmp_path / "hf")
+    output = publish("huggingface", Exportable.of_backbone(loaded), tmp_path / "hf").path
     kind = transformers.AutoModelForPreTraining if pair else transformers.AutoModelForMaskedLM
     model = kind.from_pretrained(output).eval()
     task = BertPretrainer(loaded.backbone, None, pair=pair)

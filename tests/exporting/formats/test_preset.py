@@ -11,9 +11,18 @@ import numpy as np
 import pytest
 
 from bert_tf import export
+from bert_tf.config import Section
 from bert_tf.errors import UserError
-from bert_tf.exporting.formats.preset import export_preset
+from bert_tf.exporting.exportable import Exportable
+from bert_tf.exporting.formats import FORMATS
+from bert_tf.exporting.publish import Published, publish
 from bert_tf.tasks.classification import TextClassifier
+
+
+def export_preset(model: Path, output: Path, dtype: str = "float32") -> Published:
+    options: Section = FORMATS.validated("preset", {"dtype": dtype}, "")
+    return publish("preset", Exportable(preset=model), output, options)
+
 
 TEXTS = ["这本书很好", "an awful film"]
 
@@ -34,7 +43,7 @@ def test_half_precision_gives_nearly_the_same_answers(
 
 
 def test_float32_is_a_copy(trained_run: Path, tmp_path: Path) -> None:
-    copy = TextClassifier.from_preset(str(export_preset(trained_run / "model", tmp_path / "copy")))
+    copy = TextClassifier.from_preset(str(export_preset(trained_run / "model", tmp_path / "copy").path))
     whole = TextClassifier.from_preset(str(trained_run / "model"))
     for a, b in zip(copy.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
