@@ -84,15 +84,16 @@ def add_config_flags(parser: argparse.ArgumentParser, schema: type[BaseModel], a
             for flag in sorted(given) or [f"--{name}.KEY"]:
                 group.add_argument(flag, dest=flag[2:], nargs="+", metavar="VALUE", help=field.description)
             continue
-        many = "list" in str(field.annotation)
-        default = None if field.is_required() else field.get_default(call_default_factory=True)
         extra: Any = field.json_schema_extra or {}
+        switch = bool(extra.get("switch"))
+        many = not switch and "list" in str(field.annotation)
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
         group.add_argument(
             f"--{name}",
             *extra.get("other_flags", ()),
             dest=name,
             nargs="+" if many else None,
-            metavar=_metavar(field.annotation),
+            metavar="true|false" if switch else _metavar(field.annotation),
             help=f"{field.description}{_shown(default)}".replace("%", "%%"),
         )
 
@@ -123,7 +124,12 @@ def config_values(arguments: argparse.Namespace, schema: type[BaseModel]) -> dic
         section = values
         *parents, leaf = name.split(".")
         for parent in parents:
-            section = section.setdefault(parent, {})
+            inner = section.setdefault(parent, {})
+            if inner == "false":
+                raise UserError(f"--{name}: another flag switches this off. Leave one out.")
+            if not isinstance(inner, dict):  # --hooks.ema true, beside an option of it
+                inner = section[parent] = {}
+            section = inner
         section[leaf] = value
     return values
 
@@ -206,6 +212,8 @@ def _leaves(schema: type[BaseModel], given: Iterable[str], prefix: str = "") -> 
             for each in sorted(names) or ["NAME"]:
                 yield from _leaves(section, given, f"{path}{each}.")
         else:
+            if isinstance(extra := field.json_schema_extra, dict) and extra.get("switch"):
+                yield _Leaf(prefix + name, field, schema)
             yield from _leaves(section, given, path)
 
 

@@ -133,8 +133,8 @@ class TrainingConfig(Section):
         1, ge=1, description="compute each batch in this many pieces (less memory, equal result)"
     )
     learning_rate: float = Field(5e-5, gt=0, description="peak learning rate")
-    optimizer: str = Field("adamw", description="a file of bert_tf/optimization/optimizers")
-    schedule: str = Field("linear", description="decay after the warm-up: a file of bert_tf/optimization/schedules")
+    optimizer: str = Field("adamw", description="what turns gradients into new weights")
+    schedule: str = Field("linear", description="how the rate falls after the warm-up")
     warmup_ratio: float = Field(0.1, ge=0, lt=1, description="share of all steps in which the rate climbs from 0")
     weight_decay: float = Field(0.01, ge=0, description="decoupled weight decay, none on bias and LayerNorm")
     global_clipnorm: float | None = Field(1.0, gt=0, description="max norm of the whole gradient (none: no limit)")
@@ -145,6 +145,7 @@ class TrainingConfig(Section):
         None, ge=1, description="weight updates between two evaluations (none: after each epoch)"
     )
     evaluation_batch_size: int = Field(64, ge=1, description="examples per batch in evaluation and prediction")
+    metrics: list[str] = Field(default_factory=list, description="more scores of the evaluation")
     monitor: str | None = Field(None, description="metric that chooses the best epoch (default: the task's)")
     mode: Literal["auto", "min", "max"] = Field("auto", description="whether less or more of the monitor is better")
     early_stopping_patience: int | None = Field(

@@ -41,6 +41,19 @@ def declared(module: str, name: str, default: Any = None) -> Any:
     return vars(_run(module, spec.origin, needed)).get(name, default)
 
 
+def about(module: str) -> str:
+    """The first paragraph of a module's docstring, in one line, without markup; the module is not run.
+
+    Args:
+        module: dotted name.
+    """
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        return ""
+    text = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))) or ""
+    return " ".join(text.split("\n\n")[0].replace("``", "").split())
+
+
 @cache
 def _statements(file: str) -> tuple[tuple[ast.stmt, frozenset[str]], ...]:
     """The statements of a file with the names that each binds."""

@@ -26,7 +26,7 @@ from types import ModuleType
 from typing import Any
 
 from bert_tf.config import Section, validate
-from bert_tf.declarations import declared
+from bert_tf.declarations import about, declared
 from bert_tf.errors import UserError
 
 
@@ -138,6 +138,10 @@ class Registry:
         options: type[Section] = self.declared(name, "Options", Section)
         return options
 
+    def about(self, name: str) -> str:
+        """The first paragraph of a plug-in's docstring, in one line."""
+        return about(self.module_name(name))
+
     def claims(self, attribute: str) -> dict[str, str]:
         """Who claims what, such as the suffix of a file: each claim with the name of its plug-in.
 
@@ -171,12 +175,12 @@ class Registry:
         Args:
             name: of the plug-in.
             values: what the config has.
-            section: where the config has it, for messages: ``optimizer``.
+            section: where the config has it, for messages: ``optimizer``; empty for flags of their own.
 
         Raises:
             UserError: there is no such plug-in or option, or a value does not fit.
         """
-        return validate(self.options(name), values, flag_prefix=f"{section}.")
+        return validate(self.options(name), values, flag_prefix=f"{section}." if section else "")
 
     def _not_importable(self, name: str, error: Exception) -> UserError:
         return UserError(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bert_tf import command_line
+from bert_tf.config import read_yaml
+from bert_tf.plugin_flags import with_plugins
 from bert_tf.pretraining.corpus_records import check_corpus
 from bert_tf.pretraining.pretraining_config import PretrainingConfig
 from bert_tf.training.config_checks import check_recipe
@@ -24,11 +26,13 @@ def main(argv: Sequence[str]) -> None:
     parser = command_line.ArgumentParser(command="pretrain", description="Pre-train BERT.", examples=EXAMPLES)
     add_run_flags(parser)
     argv = name_resumed_run(argv)
-    command_line.add_config_flags(parser, PretrainingConfig, argv)
+    config_file = command_line.peek(argv, "--config")
+    flags = with_plugins(PretrainingConfig, argv, read_yaml(config_file)[0] if config_file else {})
+    command_line.add_config_flags(parser, flags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
 
-    config = command_line.read_config(arguments, PretrainingConfig)
+    config = command_line.read_config(arguments, PretrainingConfig, flags)
     if not arguments.resume:
         check_recipe(config.training, config.metrics(), config.validation is not None or config.validation_ratio > 0)
     check_corpus(config, [*config.data, *(config.validation or [])])

@@ -14,6 +14,7 @@ from bert_tf.errors import UserError
 from bert_tf.head_flags import check_head, with_head
 from bert_tf.multi_task.multi_task_config import MultiTaskConfig, check_tasks
 from bert_tf.multi_task.task_errors import mistakes_of
+from bert_tf.plugin_flags import with_plugins
 from bert_tf.tasks import find_schema
 from bert_tf.training.config_checks import check_experiment
 from bert_tf.training.run_start import add_run_flags, name_resumed_run
@@ -39,17 +40,17 @@ def main(argv: Sequence[str]) -> None:
     values = read_yaml(config_file)[0] if config_file else {}
     several = values.get("tasks")
     task = command_line.peek(argv, "--task") or values.get("task", ExperimentConfig.model_fields["task"].default)
-    flags = MultiTaskConfig if several else with_head(ExperimentConfig, str(task))
+    flags = with_plugins(MultiTaskConfig if several else with_head(ExperimentConfig, str(task)), argv, values)
     command_line.add_config_flags(parser, flags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
 
     # TensorFlow loads only once the flags are right.
     if several:
-        for name in command_line.config_values(arguments, MultiTaskConfig).get("tasks", {}):
+        for name in command_line.config_values(arguments, flags).get("tasks", {}):
             if name not in several:
                 raise UserError(f"--tasks.{name}: {config_file} has no such task; it has: {', '.join(several)}.")
-        config = command_line.read_config(arguments, MultiTaskConfig)
+        config = command_line.read_config(arguments, MultiTaskConfig, flags)
         for name, entry in config.tasks.items():
             with mistakes_of(name):
                 check_head(entry.task, entry.head)

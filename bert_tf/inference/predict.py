@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
@@ -15,6 +15,7 @@ from bert_tf.atomic_file import Writable
 from bert_tf.data.inference_windows import InferenceWindows, concatenate
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
+from bert_tf.metrics.extra import extra_scores
 from bert_tf.tasks.answer_values import free_name, record_of, short_floats
 from bert_tf.tasks.task import TextTask
 
@@ -154,6 +155,7 @@ def evaluate_records(
     on_unknown_label: str = "error",
     predict: Predict | None = None,
     tune: bool = False,
+    metrics: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Answers labelled records and scores the answers with the task's metrics.
 
@@ -164,6 +166,7 @@ def evaluate_records(
         on_unknown_label: ``error`` or ``skip``.
         predict: from :func:`build_predict`, to keep what it has traced.
         tune: the records are the validation data, on which the task first chooses its thresholds.
+        metrics: names of extra metrics, see :mod:`bert_tf.metrics.extra`.
 
     Raises:
         UserError: no labelled record is left, or a label is unknown.
@@ -171,4 +174,20 @@ def evaluate_records(
     done = answer_labelled(task, records, batch_size=batch_size, on_unknown_label=on_unknown_label, predict=predict)
     if tune:
         task.tune(done.targets, done.finished, done.rows)
-    return task.evaluate_outputs(done.targets, done.finished, done.rows)
+    return scores_of(task, done, metrics)
+
+
+def scores_of(task: TextTask, done: Answered, metrics: Sequence[str] = ()) -> dict[str, Any]:
+    """The task's metrics, and extra ones.
+
+    Args:
+        task: the model.
+        done: labelled records with its answers.
+        metrics: names of extra metrics.
+    """
+    scores = task.evaluate_outputs(done.targets, done.finished, done.rows)
+    if not metrics:
+        return scores
+    labels = list(task.label_names() or [])
+    targets = [labels[t] if labels and isinstance(t, int | np.integer) else t for t in done.targets]
+    return scores | extra_scores(metrics, targets, task.answers(done.finished, done.rows))

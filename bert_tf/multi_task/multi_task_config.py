@@ -10,8 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from bert_tf.config import TASK_HELP, DataConfig, ExperimentConfig, RunConfig, ScratchConfig, Section, TrainingConfig
 from bert_tf.errors import UserError
 from bert_tf.multi_task.task_errors import mistakes_of
-from bert_tf.tasks import find_schema
-from bert_tf.training.config_checks import check_recipe, check_task, has_validation
+from bert_tf.training.config_checks import check_recipe, check_task, has_validation, possible_scores
 
 
 class TaskEntry(Section):
@@ -114,7 +113,7 @@ def check_tasks(config: MultiTaskConfig) -> None:
         with mistakes_of(name):
             check_task(config.experiment(name))
             if has_validation(entry.data):
-                metrics += [f"{name}_{metric}" for metric in find_schema(entry.task).score_names]
+                metrics += [f"{name}_{metric}" for metric in possible_scores(entry.task, config.training)]
             elif entry.early_stopping_patience is not None:
                 flag = f"--tasks.{name}.early_stopping_patience"
                 raise UserError(f"{flag} needs validation data: give --data.validation or --data.split.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from bert_tf.config import (
     DataConfig,
@@ -55,6 +55,13 @@ class PretrainingRecipe(TrainingConfig):
     dropout: float | None = Field(
         None, ge=0, lt=1, description="dropout in the backbone while pre-training (none: the backbone's own)"
     )
+
+    @field_validator("metrics")
+    @classmethod
+    def _no_extra_metrics(cls, metrics: list[str]) -> list[str]:
+        if metrics:
+            raise ValueError("extra metrics are of tasks; pre-training has none")
+        return metrics
 
 
 class PretrainingConfig(RunConfig):

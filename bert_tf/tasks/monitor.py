@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from bert_tf.config import TrainingConfig
+from bert_tf.metrics.extra import lower_is_better
 
 if TYPE_CHECKING:
     from bert_tf.tasks.task import TextTask
@@ -28,7 +29,10 @@ class Monitor(NamedTuple):
         chosen = task.monitor if name is None else name
         if mode != "auto":
             return cls(chosen, mode)
-        return cls(chosen, task.mode if chosen == task.monitor else "min" if chosen in task.lower_is_better else "max")
+        if chosen == task.monitor:
+            return cls(chosen, task.mode)
+        lower = task.lower_is_better | lower_is_better([] if recipe is None else recipe.metrics)
+        return cls(chosen, "min" if chosen in lower else "max")
 
     def improves(self, value: float, best: float | None) -> bool:
         """Whether ``value`` is better than ``best``, the best so far; NaN is better than no value only."""

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from bert_tf.config import DataConfig, ExperimentConfig, TrainingConfig, validate
 from bert_tf.errors import UserError
+from bert_tf.metrics.extra import extra_names
 from bert_tf.tasks import find_schema
 
 
@@ -16,7 +17,7 @@ def check_experiment(config: ExperimentConfig) -> None:
         UserError: the task or one of its options does not exist, or two options do not fit together.
     """
     check_task(config)
-    check_recipe(config.training, find_schema(config.task).score_names, has_validation(config.data))
+    check_recipe(config.training, possible_scores(config.task, config.training), has_validation(config.data))
 
 
 def check_task(config: ExperimentConfig) -> None:
@@ -38,6 +39,16 @@ def check_task(config: ExperimentConfig) -> None:
             f"--training.batch_size {recipe.batch_size}: the loss compares the examples of a batch with each other; it "
             f"needs {fewest} in each of {recipe.gradient_accumulation_steps} accumulation step(s)."
         )
+
+
+def possible_scores(task: str, recipe: TrainingConfig) -> list[str]:
+    """The names of the scores that the evaluation of a task can give, those of extra metrics among them.
+
+    Raises:
+        UserError: there is no such task or extra metric, or two scores have one name.
+    """
+    own = find_schema(task).score_names
+    return [*own, *extra_names(recipe.metrics, own)]
 
 
 def check_recipe(recipe: TrainingConfig, metrics: Collection[str], validation: bool) -> None:

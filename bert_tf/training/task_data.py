@@ -19,6 +19,7 @@ from bert_tf.data.splits import Splits, open_splits
 from bert_tf.data.token_batching import TokenBatches
 from bert_tf.errors import UserError
 from bert_tf.inference.predict import build_predict, evaluate_records
+from bert_tf.metrics.extra import extra_names
 from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.tasks import find_task
 from bert_tf.tasks.task import TextTask
@@ -93,7 +94,8 @@ class TaskData:
         unknown = config.data.on_unknown_label
         if self.splits.validation is not None:
             self.summary.validation, counted = _check_held_out(self.splits.validation, task, unknown)
-            self.summary.metrics = task.metric_names(counted)
+            own = task.metric_names(counted)
+            self.summary.metrics = [*own, *extra_names(config.training.metrics, own)]
         if self.splits.test is not None:
             self.summary.test, _ = _check_held_out(self.splits.test, task, unknown)
         return task
@@ -143,6 +145,7 @@ class TaskData:
             on_unknown_label=config.data.on_unknown_label,
             predict=build_predict(task, strategy),
             tune=True,
+            metrics=config.training.metrics,
         )
 
     def save_examples(self, task: TextTask, run: RunDirectory) -> None:

@@ -12,7 +12,7 @@ from bert_tf.config import Section
 
 
 class Options(Section):
-    """``--optimizer.*`` of adamw."""
+    """Options of AdamW."""
 
     beta_1: float = Field(0.9, ge=0, lt=1, description="decay of the mean of the gradients")
     beta_2: float = Field(0.999, ge=0, lt=1, description="decay of the mean of the squared gradients")

@@ -21,7 +21,7 @@ from bert_tf.training.hook import Hook
 
 
 class Options(Section):
-    """``--hooks.ema.*``."""
+    """Options of the moving average."""
 
     decay: float = Field(0.999, gt=0, lt=1, description="share of the average that a step keeps")
 
