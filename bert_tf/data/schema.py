@@ -11,6 +11,9 @@ from bert_tf.config import OnBadSequence
 from bert_tf.data.labels import read_label, with_labels
 from bert_tf.data.records import Records, Row
 
+Examples = tuple[Mapping[str, Any], ...]
+"""Records: column to value."""
+
 
 class TaskSchema:
     """The columns and the options of a task, known without TensorFlow.
@@ -29,6 +32,7 @@ class TaskSchema:
         learns_from_records: it is trained on records; else pre-training makes its model.
         without_target: what to say where data lacks a target column.
         works_untrained: a backbone answers without training, so commands take ``--backbone`` instead of ``--run``.
+        examples: a few records as a file has them, which show what the task reads; every task is tested with its own.
     """
 
     Options: ClassVar[type[BaseModel]]
@@ -44,6 +48,7 @@ class TaskSchema:
     learns_from_records: ClassVar[bool] = True
     without_target: ClassVar[str] = "Data without it, such as a published test set, is for predict."
     works_untrained: ClassVar[bool] = False
+    examples: ClassVar[Examples] = ()
 
     @classmethod
     def needs_validation(cls, options: BaseModel) -> str | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from bert_tf.data.binary_labels import BinaryOptions, BinarySchema
+from bert_tf.data.schema import Examples
 from bert_tf.modeling.layers.pooling_kinds import Pooling
 
 
@@ -24,6 +25,10 @@ class ClassificationSchema(BinarySchema):
     """Columns and options of classification."""
 
     Options = Options
+    examples: ClassVar[Examples] = (
+        {"text": "A joy from beginning to end.", "label": "positive"},
+        {"text": "这本书很差。", "label": "negative"},
+    )
 
 
 SCHEMA = ClassificationSchema

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from bert_tf.data.binary_labels import BinaryOptions, BinarySchema
+from bert_tf.data.schema import Examples
 from bert_tf.modeling.layers.pooling_kinds import Pooling, WindowPooling
 
 
@@ -33,6 +34,10 @@ class DocumentClassificationSchema(BinarySchema):
     """Columns and options of document classification."""
 
     Options = Options
+    examples: ClassVar[Examples] = (
+        {"text": "The first chapter is slow. The others are a joy.", "label": "positive"},
+        {"text": "这本书很差，读到一半就放下了。", "label": "negative"},
+    )
     text_columns: ClassVar[tuple[str, ...]] = ("text",)
 
 

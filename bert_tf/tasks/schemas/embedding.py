@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, Field
 
 from bert_tf.config import Section
-from bert_tf.data.schema import TaskSchema
+from bert_tf.data.schema import Examples, TaskSchema
 
 
 class Options(Section):
@@ -25,6 +25,10 @@ class EmbeddingSchema(TaskSchema):
     """Columns and options of sentence embeddings."""
 
     Options = Options
+    examples: ClassVar[Examples] = (
+        {"text": "How do I reset my password?", "text_pair": "Choose 'Forgotten password' on the first page."},
+        {"text": "怎么退货？", "text_pair": "七天之内可以退货。"},
+    )
     score_names: ClassVar[tuple[str, ...]] = (
         "score",
         "spearman",

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from bert_tf.config import Section
 from bert_tf.data.records import Row
-from bert_tf.data.schema import TaskSchema
+from bert_tf.data.schema import Examples, TaskSchema
 from bert_tf.errors import UserError
 
 MASK = "[MASK]"
@@ -24,6 +24,10 @@ class FillSchema(TaskSchema):
     """Columns and options of masked-token filling."""
 
     Options = Options
+    examples: ClassVar[Examples] = (
+        {"text": "a b [MASK] d", "label": "c"},
+        {"text": "天[MASK]很好", "label": "气"},
+    )
     text_columns: ClassVar[tuple[str, ...]] = ("text",)
     target_columns: ClassVar[tuple[str, ...]] = ("label",)
     class_column: ClassVar[str | None] = None

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from bert_tf.config import Section
 from bert_tf.data.labels import read_several, with_labels
 from bert_tf.data.records import Records, Row
-from bert_tf.data.schema import TaskSchema
+from bert_tf.data.schema import Examples, TaskSchema
 from bert_tf.modeling.layers.pooling_kinds import Pooling
 
 
@@ -34,6 +34,11 @@ class MultiLabelSchema(TaskSchema):
     """Columns and options of multi-label classification."""
 
     Options = Options
+    examples: ClassVar[Examples] = (
+        {"text": "Thank you so much, what a day!", "label": "gratitude,joy"},
+        {"text": "The train leaves at nine.", "label": ""},
+        {"text": "太好了！", "label": ["joy"]},
+    )
     has_labels: ClassVar[bool] = True
     score_names: ClassVar[tuple[str, ...]] = (
         "micro_f1",

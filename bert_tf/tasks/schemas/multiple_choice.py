@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bert_tf.config import Section
 from bert_tf.data.records import Row, text_of
-from bert_tf.data.schema import TaskSchema
+from bert_tf.data.schema import Examples, TaskSchema
 from bert_tf.errors import UserError
 
 _NUMBERED = re.compile(r"(?:choice|ending|option)_?(\d+)")
@@ -26,6 +26,10 @@ class MultipleChoiceSchema(TaskSchema):
     """Columns and options of multiple choice."""
 
     Options = Options
+    examples: ClassVar[Examples] = (
+        {"text": "It was raining.", "question": "What did she take?", "choices": ["an umbrella", "a fork"], "label": 0},
+        {"text": "天黑了。", "question": "他做什么？", "choices": ["游泳", "睡觉", "种树"], "label": 1},
+    )
     score_names: ClassVar[tuple[str, ...]] = ("accuracy", "loss")
     text_columns: ClassVar[tuple[str, ...]] = ("text", "question")
     list_columns: ClassVar[tuple[str, ...]] = ("choices",)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from bert_tf.config import Section
 from bert_tf.data.binary_labels import BinarySchema
-from bert_tf.data.schema import TaskSchema
+from bert_tf.data.schema import Examples, TaskSchema
 from bert_tf.modeling.layers.pooling_kinds import Pooling
 
 
@@ -23,6 +23,11 @@ class OrdinalSchema(TaskSchema):
     """Columns and options of ordinal classification."""
 
     Options = Options
+    examples: ClassVar[Examples] = (
+        {"text": "It broke on the first day.", "label": 1},
+        {"text": "It works, but the manual is a joke.", "label": 3},
+        {"text": "非常满意。", "label": 5},
+    )
     has_labels: ClassVar[bool] = True
     score_names: ClassVar[tuple[str, ...]] = (
         "mae",

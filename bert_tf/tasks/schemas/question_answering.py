@@ -9,7 +9,7 @@ from pydantic import Field
 from bert_tf.config import Section
 from bert_tf.data.answer_spans import read_answers
 from bert_tf.data.records import Row
-from bert_tf.data.schema import TaskSchema
+from bert_tf.data.schema import Examples, TaskSchema
 
 
 class Options(Section):
@@ -28,6 +28,14 @@ class QuestionAnsweringSchema(TaskSchema):
     """Columns and options of question answering."""
 
     Options = Options
+    examples: ClassVar[Examples] = (
+        {
+            "question": "Who wrote it?",
+            "context": "The report was written by Ada in May.",
+            "answers": [{"text": "Ada", "answer_start": 26}],
+        },
+        {"question": "在哪里？", "context": "会议在北京举行。", "answers": [{"text": "北京", "answer_start": 3}]},
+    )
     score_names: ClassVar[tuple[str, ...]] = (
         "exact_match",
         "f1",

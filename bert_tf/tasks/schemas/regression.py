@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from bert_tf.config import Section
 from bert_tf.data.labels import read_label, with_labels
 from bert_tf.data.records import Records
-from bert_tf.data.schema import TaskSchema
+from bert_tf.data.schema import Examples, TaskSchema
 from bert_tf.modeling.layers.pooling_kinds import Pooling
 
 
@@ -35,6 +35,10 @@ class RegressionSchema(TaskSchema):
     """Columns and options of regression."""
 
     Options = Options
+    examples: ClassVar[Examples] = (
+        {"text": "A man plays a guitar.", "text_pair": "A man is playing music.", "label": 3.8},
+        {"text": "A dog runs.", "text_pair": "The sun is far away.", "label": 0.2},
+    )
     score_names: ClassVar[tuple[str, ...]] = ("pearson", "spearman", "pearson_spearman", "mse", "mae")
     class_column: ClassVar[str | None] = None
 

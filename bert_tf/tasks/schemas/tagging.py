@@ -10,7 +10,7 @@ from pydantic import Field
 from bert_tf.config import OnBadSequence, Section
 from bert_tf.data.entity_records import hold_to_scheme, read_entities
 from bert_tf.data.records import Records, Row
-from bert_tf.data.schema import TaskSchema
+from bert_tf.data.schema import Examples, TaskSchema
 from bert_tf.data.span_records import with_spans
 
 Decoder = Literal["softmax", "crf", "span"]
@@ -44,6 +44,10 @@ class TaggingSchema(TaskSchema):
     """Columns and options of tagging."""
 
     Options = Options
+    examples: ClassVar[Examples] = (
+        {"text": "Ada lives in London.", "spans": [[0, 3, "person"], [13, 19, "place"]]},
+        {"text": "江泽民在北京。", "spans": [[0, 3, "person"], [4, 6, "place"]]},
+    )
     has_labels: ClassVar[bool] = True
     score_names: ClassVar[tuple[str, ...]] = ("precision", "recall", "f1", "boundary_f1", *_MEANS, "token_accuracy")
     text_columns = ("text",)

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from bert_tf.config import Section
-from bert_tf.data.schema import TaskSchema
+from bert_tf.data.schema import Examples, TaskSchema
 
 
 class Options(Section):
@@ -34,6 +34,10 @@ class TranslationSchema(TaskSchema):
     """Columns and options of translation."""
 
     Options = Options
+    examples: ClassVar[Examples] = (
+        {"text": "Good morning.", "translation": "早上好。"},
+        {"text": "Thank you.", "translation": "谢谢。"},
+    )
     score_names: ClassVar[tuple[str, ...]] = ("bleu", "chrf", "loss", "perplexity", "mean_score")
     text_columns: ClassVar[tuple[str, ...]] = ("text",)
     target_columns: ClassVar[tuple[str, ...]] = ("translation",)
