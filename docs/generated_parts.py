@@ -1,7 +1,7 @@
 """Fills those parts of the documentation that are written elsewhere: option tables, and examples that tests run.
 
-``python docs/generated_parts.py`` writes them; ``--check`` only says which pages are not current. A table of the options
-that a plug-in declares lies between
+``python docs/generated_parts.py`` writes them; ``--check`` only says which pages are not current. A table of the
+options of a plug-in lies between
 
     <!-- options: task classification -->
     <!-- end of options -->
@@ -94,7 +94,7 @@ def table(kind: str, name: str, language: str) -> str:
 
 
 def descriptions() -> dict[str, str]:
-    """The Chinese descriptions by key; an option that several tasks have alike is described once, as ``task.*.NAME``."""
+    """The Chinese descriptions by key; ``task.*.NAME`` is of all tasks that have no description of their own."""
     given: dict[str, str] = yaml.safe_load((CHINESE / "option_descriptions.yaml").read_text(encoding="utf-8"))
     alike = {key.removeprefix("task.*."): text for key, text in given.items() if key.startswith("task.*.")}
     found = {f"task.{name}.{option}": text for name in TASKS for option, text in alike.items()}
