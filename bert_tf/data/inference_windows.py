@@ -112,12 +112,13 @@ class InferenceWindows:
         )
 
 
-def concatenate(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """Joins arrays ``(rows, …)``; dimensions that differ are filled up with 0, False or empty strings."""
+def concatenate(arrays: Sequence[np.ndarray], filling: Any = None) -> np.ndarray:
+    """Joins arrays ``(rows, …)``; dimensions that differ are filled up, by default with 0, False or empty strings."""
     shape = np.max([array.shape for array in arrays], axis=0)[1:]
     if all(array.shape[1:] == tuple(shape) for array in arrays):
         return np.concatenate(arrays)
-    filling = b"" if arrays[0].dtype == object else arrays[0].dtype.type()
+    if filling is None:
+        filling = b"" if arrays[0].dtype == object else arrays[0].dtype.type()
     joined = np.full((sum(map(len, arrays)), *shape), filling, arrays[0].dtype)
     start = 0
     for array in arrays:

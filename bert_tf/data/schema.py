@@ -70,6 +70,29 @@ class TaskSchema:
         return row
 
     @classmethod
+    def required_columns(cls) -> tuple[str, ...]:
+        """The text columns that every record has."""
+        return cls.text_columns[:1]
+
+    @classmethod
+    def values_of(cls, given: Any, target: Any = None) -> dict[str, Any]:
+        """The columns of one record that a program gave, before :meth:`prepare`.
+
+        Args:
+            given: a mapping, one text, or texts in the order of the columns.
+            target: what is to be learned of it; ``None`` if ``given`` holds it, or there is nothing.
+        """
+        if isinstance(given, Mapping):
+            values = dict(given)
+        elif isinstance(given, list | tuple):
+            values = dict(zip(cls.text_columns, given, strict=False))
+        else:
+            values = {cls.text_columns[0]: given}
+        if target is not None:
+            values[cls.target_columns[0] if cls.target_columns else "label"] = target
+        return values
+
+    @classmethod
     def check_records(cls, records: Records, facts: Mapping[str, Any], on_bad_sequence: OnBadSequence) -> Records:
         """The records that fit what the training records decided; those of most tasks all do.
 

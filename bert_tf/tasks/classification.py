@@ -43,7 +43,8 @@ class TextClassifier(ClassificationSchema, SingleLabelTask):
     def __init__(
         self,
         backbone: keras.Model,
-        preprocessor: keras.layers.Layer | None,
+        preprocessor: keras.layers.Layer | None = None,
+        *,
         labels: Sequence[str],
         pair: bool = False,
         pooling: Pooling = "cls",

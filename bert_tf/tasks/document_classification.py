@@ -48,7 +48,8 @@ class DocumentClassifier(DocumentClassificationSchema, SingleLabelTask):
     def __init__(
         self,
         backbone: keras.Model,
-        preprocessor: keras.layers.Layer | None,
+        preprocessor: keras.layers.Layer | None = None,
+        *,
         labels: Sequence[str],
         pair: bool = False,
         strategy: Strategy = "windows",

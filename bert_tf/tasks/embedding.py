@@ -67,11 +67,14 @@ class SentenceEncoder(EmbeddingSchema, TextTask):
 
     monitor: ClassVar[str] = "score"
     target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None, 3], tf.float32)
+    learned_in_fit: ClassVar[tuple[str, ...]] = ("trained_columns", "lowest", "highest")
+    takes_keras_metrics = False
 
     def __init__(
         self,
         backbone: keras.Model,
-        preprocessor: TextPreprocessor,
+        preprocessor: TextPreprocessor | None = None,
+        *,
         loss: str = "contrastive",
         pooling: str = "mean",
         temperature: float = 0.05,
@@ -84,7 +87,7 @@ class SentenceEncoder(EmbeddingSchema, TextTask):
     ) -> None:
         # === Layers ===
         self.backbone = backbone
-        self.preprocessor = preprocessor
+        self.preprocessor: Any = preprocessor
         self.masked_mean = MaskedMean(dtype="float32", name="masked_mean")
         self.length_one = keras.layers.UnitNormalization(dtype="float32", name="length_one")
 

@@ -50,14 +50,15 @@ class MaskedTokenFiller(FillSchema, TextTask):
     def __init__(
         self,
         backbone: keras.Model,
-        preprocessor: TextPreprocessor,
+        preprocessor: TextPreprocessor | None = None,
+        *,
         top_k: int = 5,
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
         # === Layers ===
         self.backbone = backbone
-        self.preprocessor = preprocessor
+        self.preprocessor: Any = preprocessor
         self.masked_token_head = build_masked_token_head(backbone, dtype or backbone.dtype_policy)
 
         # === Functional Model ===

@@ -48,11 +48,14 @@ class MultiLabelClassifier(MultiLabelSchema, TextTask):
     monitor: ClassVar[str] = "micro_f1"
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "hamming_loss"})
     target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None, None], tf.float32)
+    takes_keras_loss: ClassVar[bool] = True
+    learned_in_fit: ClassVar[tuple[str, ...]] = ("pair",)
 
     def __init__(
         self,
         backbone: keras.Model,
-        preprocessor: keras.layers.Layer | None,
+        preprocessor: keras.layers.Layer | None = None,
+        *,
         labels: Sequence[str],
         pair: bool = False,
         separator: str = ",",
@@ -161,6 +164,13 @@ class MultiLabelClassifier(MultiLabelSchema, TextTask):
 
     def loss_per_example(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         return sigmoid_cross_entropy(targets, outputs, focal_gamma=self.focal_gamma, class_weights=self.class_weights)
+
+    def keras_metrics(self) -> list[keras.metrics.Metric]:
+        return [keras.metrics.BinaryAccuracy("binary_accuracy")]
+
+    def metric_pair(self, targets: tf.Tensor, outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Zeros and ones, and probabilities, ``(batch, labels)``."""
+        return targets, tf.nn.sigmoid(tf.cast(outputs, tf.float32))
 
     def postprocess(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """``labels`` and ``scores`` ``(batch, most)``: where ``mask`` is true the answered set, the surest label first.

@@ -46,11 +46,14 @@ class ChoiceScorer(MultipleChoiceSchema, TextTask):
     """
 
     monitor: ClassVar[str] = "accuracy"
+    takes_keras_loss: ClassVar[bool] = True
+    learned_in_fit: ClassVar[tuple[str, ...]] = ("question",)
 
     def __init__(
         self,
         backbone: keras.Model,
-        preprocessor: TextPreprocessor,
+        preprocessor: TextPreprocessor | None = None,
+        *,
         question: bool = False,
         dropout: float = 0.1,
         pooling: Literal["cls", "mean", "attention"] = "cls",
@@ -59,7 +62,7 @@ class ChoiceScorer(MultipleChoiceSchema, TextTask):
     ) -> None:
         # === Layers ===
         self.backbone = backbone
-        self.preprocessor = preprocessor
+        self.preprocessor: Any = preprocessor
         dtype = dtype or backbone.dtype_policy
         self.dropout = keras.layers.Dropout(dropout, dtype=dtype, name="choice_dropout")
         self.logit = keras.layers.Dense(
@@ -141,6 +144,9 @@ class ChoiceScorer(MultipleChoiceSchema, TextTask):
         finished = super().answer_texts(columns)
         choices = tf.pad(columns["choices"], [[0, 0], [0, 1]], constant_values="")
         return {"choice": tf.gather(choices, finished["index"], batch_dims=1), **finished}
+
+    def keras_metrics(self) -> list[keras.metrics.Metric]:
+        return [keras.metrics.SparseCategoricalAccuracy("accuracy")]
 
     def postprocess(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """``index``, ``score`` ``(batch,)`` and ``probabilities`` ``(batch, choices)``, 0 where there is no choice."""

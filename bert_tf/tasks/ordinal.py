@@ -69,11 +69,13 @@ class OrdinalClassifier(OrdinalSchema, SingleLabelTask):
 
     monitor: ClassVar[str] = "quadratic_kappa"
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "mae"})
+    takes_keras_loss: ClassVar[bool] = False
 
     def __init__(
         self,
         backbone: keras.Model,
-        preprocessor: keras.layers.Layer | None,
+        preprocessor: keras.layers.Layer | None = None,
+        *,
         labels: Sequence[str],
         rank_biases: Sequence[float] | None = None,
         pair: bool = False,
@@ -144,6 +146,10 @@ class OrdinalClassifier(OrdinalSchema, SingleLabelTask):
         beyond = tf.sequence_mask(targets, len(self.labels) - 1, tf.float32)  # rank 2: beyond 0, beyond 1, not beyond 2
         losses = tf.nn.sigmoid_cross_entropy_with_logits(beyond, tf.cast(outputs, tf.float32))
         return tf.reduce_sum(losses, -1)
+
+    def metric_pair(self, targets: tf.Tensor, outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Ranks ``(batch,)`` and the probabilities of all labels ``(batch, labels)``."""
+        return targets, self.postprocess(outputs)["probabilities"]
 
     def postprocess(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """``label``, its ``score`` (probability), ``expected_rank`` from 0, and ``probabilities`` of all labels."""

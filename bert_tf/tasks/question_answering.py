@@ -58,12 +58,15 @@ class QuestionAnswerer(QuestionAnsweringSchema, TextTask):
     target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None, 2], tf.int32)
     counts: ClassVar[str] = "questions"
     windowed: ClassVar[bool] = True
+    counts_by_example: ClassVar[bool] = False
+    learned_in_fit: ClassVar[tuple[str, ...]] = ("metric", "null_answers")
     pair = True
 
     def __init__(
         self,
         backbone: keras.Model,
-        preprocessor: keras.layers.Layer | None,
+        preprocessor: keras.layers.Layer | None = None,
+        *,
         max_answer_length: int = 30,
         n_best: int = 5,
         metric: str = "squad",
@@ -202,6 +205,14 @@ class QuestionAnswerer(QuestionAnsweringSchema, TextTask):
         """The mean of the cross-entropies of start and end over all tokens of the window."""
         logits = tf.transpose(tf.cast(outputs, tf.float32), [0, 2, 1])
         return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits), axis=1)
+
+    def keras_metrics(self) -> list[keras.metrics.Metric]:
+        return [keras.metrics.SparseCategoricalAccuracy("position_accuracy")]
+
+    def metric_pair(self, targets: tf.Tensor, outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The places of first and last token, ``(2 · windows,)``, and the logits of all, ``(2 · windows, seq_len)``."""
+        logits = tf.transpose(outputs, [0, 2, 1])
+        return tf.reshape(targets, [-1]), tf.reshape(logits, [-1, tf.shape(logits)[2]])
 
     # === Answers ===
 

@@ -44,11 +44,13 @@ class TextRegressor(RegressionSchema, TextTask):
     monitor: ClassVar[str] = "pearson_spearman"
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"mse", "mae"})
     target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None], tf.float32)
+    learned_in_fit: ClassVar[tuple[str, ...]] = ("pair", "mean", "standard_deviation")
 
     def __init__(
         self,
         backbone: keras.Model,
-        preprocessor: keras.layers.Layer | None,
+        preprocessor: keras.layers.Layer | None = None,
+        *,
         pair: bool = False,
         bounds: Sequence[float] | None = None,
         mean: float = 0.0,
@@ -131,6 +133,13 @@ class TextRegressor(RegressionSchema, TextTask):
             return ((targets - self.mean) / self.standard_deviation - outputs) ** 2
         low, high = self.bounds
         return tf.nn.sigmoid_cross_entropy_with_logits((targets - low) / (high - low), outputs)
+
+    def keras_metrics(self) -> list[keras.metrics.Metric]:
+        return [keras.metrics.MeanAbsoluteError("mae"), keras.metrics.RootMeanSquaredError("rmse")]
+
+    def metric_pair(self, targets: tf.Tensor, outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The numbers of the data and those answered, ``(batch,)``."""
+        return targets, self.postprocess(outputs)["score"]
 
     def postprocess(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
         outputs = tf.cast(outputs, tf.float32)[:, 0]

@@ -38,6 +38,8 @@ class SingleLabelTask(TextTask):
     """
 
     monitor: ClassVar[str] = "accuracy"
+    takes_keras_loss: ClassVar[bool] = True
+    learned_in_fit: ClassVar[tuple[str, ...]] = ("pair",)
     labels: list[str]
     threshold: Literal["none", "auto"] | float = "none"
     threshold_value: Any = None
@@ -123,6 +125,9 @@ class SingleLabelTask(TextTask):
             "auto": "; answered from the probability of its best F1 on the validation data on",
         }.get(str(self.threshold), f"; answered from a probability of {self.threshold} on")
         return [f"{positive}{decision}; --head.positive_label chooses)"]
+
+    def keras_metrics(self) -> list[keras.metrics.Metric]:
+        return [keras.metrics.SparseCategoricalAccuracy("accuracy")]
 
     def postprocess(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """``label``, its ``score`` (probability), and ``probabilities`` of all labels."""

@@ -64,12 +64,14 @@ class SequenceTagger(TaggingSchema, TextTask):
     monitor: ClassVar[str] = "f1"
     target_signature: ClassVar[tf.TypeSpec] = tf.RaggedTensorSpec([None, None, 3], tf.int32, 1)
     counts = "entities"
+    counts_by_example: ClassVar[bool] = False
     windowed = True
 
     def __init__(
         self,
         backbone: keras.Model,
-        preprocessor: keras.layers.Layer | None,
+        preprocessor: keras.layers.Layer | None = None,
+        *,
         labels: Sequence[str],
         scheme: Scheme = "iob1",
         decoder: Decoder = "softmax",
@@ -124,6 +126,7 @@ class SequenceTagger(TaggingSchema, TextTask):
         self.dropout_rate = dropout
         self.tag_shares = None if tag_shares is None else [float(share) for share in tag_shares]
         self.pair = False
+        self.takes_keras_metrics = decoder != "span"
         self._label_index = class_index(self.labels)
 
     def get_config(self) -> dict[str, Any]:
@@ -229,6 +232,17 @@ class SequenceTagger(TaggingSchema, TextTask):
             return -log_likelihood(outputs, targets, mask, self.crf.scores()) / count
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(targets, 0), outputs)
         return tf.reduce_sum(tf.where(mask, losses, 0.0), 1) / count
+
+    def keras_metrics(self) -> list[keras.metrics.Metric]:
+        if hasattr(self, "span_pointer"):
+            return []
+        return [keras.metrics.SparseCategoricalAccuracy("token_accuracy")]
+
+    def metric_pair(self, targets: tf.Tensor, outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The tags of all tokens that have one, ``(tokens,)``, and the scores of each tag, ``(tokens, tags)``."""
+        if self.decoder == "span":
+            return super().metric_pair(targets, outputs)
+        return tf.boolean_mask(targets, targets >= 0), tf.boolean_mask(outputs, targets >= 0)
 
     def loss_weights(self, targets: tf.Tensor) -> tf.Tensor | None:
         return None if self.decoder == "span" else _tagged(targets)

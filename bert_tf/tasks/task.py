@@ -16,10 +16,11 @@ from pydantic import BaseModel
 from bert_tf.backbones.loading import LoadedBackbone, load_backbone
 from bert_tf.backbones.model_files import check_files, write_checksums
 from bert_tf.backbones.shipped_presets import shipped_preset
-from bert_tf.config import TextCleaningConfig
+from bert_tf.config import TextCleaningConfig, validate
 from bert_tf.data.labels import given_labels
 from bert_tf.data.records import Records, Row
 from bert_tf.data.schema import TaskSchema
+from bert_tf.data.training_records import texts_of, training_records
 from bert_tf.errors import UserError
 from bert_tf.keras_internals import (
     CONFIG_FILE,
@@ -30,6 +31,8 @@ from bert_tf.keras_internals import (
     get_preset_loader,
     load_json,
 )
+from bert_tf.renamed_options import migrate
+from bert_tf.tasks.constructor_arguments import check_arguments
 from bert_tf.tasks.direct_answers import DirectAnswers
 from bert_tf.tasks.mistakes import Mistake
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor
@@ -93,21 +96,64 @@ class TextTask(TaskSchema, DirectAnswers):
         return cls(backbone=loaded.backbone, preprocessor=preprocessor, dtype=dtype, **options)
 
     @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> TextTask:
+        """As Keras's; arguments may have the names that they had in earlier versions."""
+        return super().from_config(migrate(config, "head."))
+
+    @classmethod
     def from_preset(cls, preset: str, load_weights: bool = True, **kwargs: Any) -> TextTask:
         """Loads a task that was saved with ``save_to_preset``, or puts a new head on any backbone spec.
 
+        Args:
+            preset: a directory of a saved task (``runs/x/model``), or a backbone spec: ``zh_mini``, a KerasHub preset,
+                ``hf://…``, ``kaggle://…``, a directory, ``package://NAME/PATH``, ``scratch:tiny``.
+            load_weights: read the saved weights.
+            **kwargs: ``dtype``; of a new head also the constructor's arguments, ``sequence_length`` and, for
+                ``scratch:``, the ``texts`` to learn a vocabulary from.
+
         Raises:
-            UserError: files of the saved task are missing or others than those that were saved with it.
+            UserError: there is no such preset, files of the saved task are missing or others than those that were
+                saved with it, or a new head lacks an argument.
         """
-        if shipped_preset(preset) is None and check_file_exists(preset, TASK_CONFIG_FILE):
+        if _is_saved_task(preset, cls):
             if load_weights and Path(preset).is_dir():
                 check_files(preset)
             task = get_preset_loader(preset).load_task(cls, load_weights, True, **kwargs)
-            if load_weights and _saved_as(preset, cls):
+            if load_weights:
                 _check_head(preset, task)
             return task
+        if cls.has_labels and "num_classes" in kwargs:
+            kwargs["labels"] = [str(number) for number in range(kwargs.pop("num_classes"))]
+        check_arguments(cls, kwargs)
         sequence_length = kwargs.pop("sequence_length", 256)
-        return cls.create(load_backbone(preset), sequence_length=sequence_length, **kwargs)
+        texts = kwargs.pop("texts", None)
+        texts = texts if texts is None or callable(texts) else texts.__iter__
+        loaded = load_backbone(preset, texts=texts, sequence_length=sequence_length, dtype=kwargs.get("dtype"))
+        task = cls.create(loaded, sequence_length=sequence_length, **kwargs)
+        task.learn_in_fit(kwargs)
+        return task
+
+    @classmethod
+    def from_data(
+        cls, preset: str, x: Any, y: Any = None, *, labels: Sequence[str] | None = None, **kwargs: Any
+    ) -> TextTask:
+        """A new head on a backbone, for data: it takes labels, balanced class weights and whatever else from them.
+
+        Args:
+            preset: a backbone spec, as of :meth:`from_preset`.
+            x: the training data, as ``fit`` takes them.
+            y: see ``x``.
+            labels: the labels in their order; default as in the data, sorted.
+            **kwargs: the task's options, ``sequence_length``, ``cleaning`` and ``dtype``.
+
+        Raises:
+            UserError: an option is wrong, or the data cannot train this task.
+        """
+        own = {name: kwargs.pop(name) for name in ("sequence_length", "cleaning", "dtype") if name in kwargs}
+        options = validate(cls.Options, kwargs)
+        records = training_records(cls, x, y, options=options)
+        facts = options.model_dump() | cls.learn_from(records, labels, options)
+        return cls.from_preset(preset, texts=lambda: texts_of(records, cls), **own, **facts)
 
     def save_to_preset(self, preset_dir: str, **kwargs: Any) -> None:
         """Saves the task as a KerasHub preset that computes in float32, whatever precision it was trained in.
@@ -322,8 +368,13 @@ class TextTask(TaskSchema, DirectAnswers):
         return None
 
 
-def _saved_as(preset: str, task_class: type[TextTask]) -> bool:
+def _is_saved_task(preset: str, task_class: type[TextTask]) -> bool:
     """Whether the preset holds a task of this class; of any other, only the encoder is taken."""
+    is_handle = "://" in preset and not preset.startswith("package://")
+    if shipped_preset(preset) is not None or not (Path(preset).is_dir() or is_handle):
+        return False  # KerasHub's own presets hold tasks of its own classes
+    if not check_file_exists(preset, TASK_CONFIG_FILE):
+        return False
     return issubclass(check_config_class(load_json(preset, TASK_CONFIG_FILE)), task_class)
 
 

@@ -51,14 +51,15 @@ class Translator(TranslationSchema, TextTask):
     monitor: ClassVar[str] = "bleu"
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "perplexity"})
     target_signature: ClassVar[tf.TypeSpec] = tf.TensorSpec([None], tf.string)
+    counts_by_example: ClassVar[bool] = False
     pair = False
 
     def __init__(
         self,
         backbone: keras.Model,
-        preprocessor: keras.layers.Layer | None,
-        target_vocabulary: Sequence[str],
+        preprocessor: keras.layers.Layer | None = None,
         *,
+        target_vocabulary: Sequence[str],
         name: str | None = None,
         dtype: Any = None,
         **options: Any,
@@ -185,6 +186,14 @@ class Translator(TranslationSchema, TextTask):
     def loss_weights(self, targets: tf.Tensor) -> tf.Tensor:
         """Number of tokens of each translation; there is one at least, the end."""
         return tf.reduce_sum(_is_token(targets), 1)
+
+    def keras_metrics(self) -> list[keras.metrics.Metric]:
+        return [keras.metrics.SparseCategoricalAccuracy("token_accuracy")]
+
+    def metric_pair(self, targets: tf.Tensor, outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """All tokens of the translations, ``(tokens,)``, and the logits of each, ``(tokens, vocabulary)``."""
+        is_token = targets != target_tokenizer.PAD
+        return tf.boolean_mask(targets, is_token), tf.boolean_mask(outputs, is_token)
 
     def answer_features(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return self._search(dict(features))

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from bert_tf.config import TextCleaningConfig
 from bert_tf.keras_internals import no_convert_scope
+from bert_tf.renamed_options import migrate
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 from bert_tf.tokenization.text_cleaning import CleanedTexts, TextCleaner
 
@@ -60,6 +61,11 @@ class TextPreprocessor(keras_hub.models.Preprocessor):
             "segment_ids": self.segment_ids,
             "cleaning": None if self.cleaner is None else self.cleaner.config.model_dump(),
         }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> TextPreprocessor:
+        """As Keras's; arguments may have the names that they had in earlier versions."""
+        return super().from_config(migrate(config, "head."))
 
     def clean(self, texts: tf.Tensor) -> tf.Tensor:
         """Texts ``(batch,)`` string as the model reads them."""

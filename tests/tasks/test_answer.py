@@ -104,8 +104,41 @@ def test_predict_is_still_that_of_keras(classifier: TextClassifier, pair_classif
     np.testing.assert_allclose(
         pair_classifier.predict(pairs, verbose=0), pair_classifier.predict(pairs, batch_size=2, verbose=0), atol=1e-5
     )
-    with pytest.raises(ValueError, match="batch dimension"):
-        classifier.predict("one text without a list")
+    np.testing.assert_allclose(classifier.predict(TEXTS[0]), expected[:1], atol=1e-5)
+    with pytest.raises(UserError, match="reads text; there is no 'text' in sentence"):
+        classifier.predict({"sentence": TEXTS})
+
+
+def test_predict_of_windows_and_choices() -> None:
+    """Rows are windows; what batches differ in is filled up."""
+    head = {"max_query_length": 8, "stride": 8}
+    task = small_task("question_answering", prepared("question_answering", TASKS["question_answering"]), **head)
+    texts = {"question": ["what film"] * 3, "context": TEXTS}
+    outputs = task.predict(texts, batch_size=1)
+    assert outputs.shape[0] > 3
+    assert outputs.shape[1:] == (32, 2)
+    np.testing.assert_allclose(task.predict(tf.data.Dataset.from_tensor_slices(texts)), outputs, atol=1e-5)
+    with pytest.raises(UserError, match="reads question, context; there is no 'question' in text"):
+        task.predict({"text": ["good"]})
+    choices = small_task("multiple_choice", prepared("multiple_choice", TASKS["multiple_choice"]))
+    records = [{"text": "so", "choices": ["good", "bad"]}, {"text": "so", "choices": ["good", "bad", "so"]}]
+    outputs = choices.predict(records, batch_size=1)
+    assert outputs.shape == (2, 3)
+    assert outputs[0, 2] < -1e8
+
+
+def test_layers_of_the_encoder_are_shown(classifier: TextClassifier) -> None:
+    layers = classifier.encode_layers(["good film", "bad"])
+    tokens, states, scores = layers
+    assert [row[0] for row in tokens] == ["[CLS]", "[CLS]"]
+    assert [row[-1] for row in tokens] == ["[SEP]", "[SEP]"]
+    rows, length = states.shape[1:3]
+    assert states.shape == (3, 2, length, 16)
+    assert scores.shape == (2, 2, 2, length, length)
+    np.testing.assert_allclose(scores.sum(-1), 1, atol=1e-5)
+    features = classifier.preprocessor(["good film", "bad"])
+    np.testing.assert_allclose(classifier.backbone(features)["sequence_output"], states[-1], atol=1e-5)
+    assert rows == 2
 
 
 def test_an_option_that_is_set_afterwards_is_followed() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import keras_hub
 
+from bert_tf.modeling.encoders.layer_outputs import layer_outputs
 from bert_tf.tokenization.bert_tokenizer import ExactBertTokenizer
 
 ACTIVATIONS = {
@@ -41,6 +42,34 @@ class BertEncoder(keras_hub.models.BertBackbone):
             layer._feedforward_layer_norm.epsilon = layer_norm_epsilon
         self.hidden_act = hidden_act
         self.layer_norm_epsilon = layer_norm_epsilon
+
+    def call(
+        self,
+        inputs: Any,
+        training: bool | None = None,
+        mask: Any = None,
+        return_attention_scores: bool = False,
+        return_hidden_states: bool = False,
+    ) -> dict[str, Any]:
+        """``sequence_output`` ``(batch, seq_len, dim)`` and ``pooled_output`` ``(batch, dim)``.
+
+        Args:
+            inputs: ``token_ids``, ``segment_ids`` and ``padding_mask``, ``(batch, seq_len)`` int32.
+            training: whether dropout is on.
+            mask: Keras's; unused.
+            return_attention_scores: give ``attention_scores`` too, see
+                :class:`bert_tf.modeling.encoders.layer_outputs.LayerOutputs`.
+            return_hidden_states: give ``hidden_states`` too.
+        """
+        if not (return_attention_scores or return_hidden_states):
+            return super().call(inputs, training=training, mask=mask)
+        states, scores = layer_outputs(self, inputs, training=bool(training))
+        outputs: dict[str, Any] = {"sequence_output": states[-1], "pooled_output": self.pooled_dense(states[-1][:, 0])}
+        if return_attention_scores:
+            outputs["attention_scores"] = scores
+        if return_hidden_states:
+            outputs["hidden_states"] = states
+        return outputs
 
     def get_config(self) -> dict[str, Any]:
         own = {"hidden_act": self.hidden_act, "layer_norm_epsilon": self.layer_norm_epsilon}

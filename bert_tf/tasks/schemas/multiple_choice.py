@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -38,6 +38,18 @@ class MultipleChoiceSchema(TaskSchema):
     class_column: ClassVar[str | None] = None
 
     @classmethod
+    def required_columns(cls) -> tuple[str, ...]:
+        return ("text", "choices")
+
+    @classmethod
+    def values_of(cls, given: Any, target: Any = None) -> dict[str, Any]:
+        """``(text, choices)`` and ``(text, question, choices)`` too."""
+        if isinstance(given, list | tuple):
+            names = ("text", "choices") if len(given) == 2 else ("text", "question", "choices")
+            given = dict(zip(names, given, strict=False))
+        return super().values_of(given, target)
+
+    @classmethod
     def prepare(cls, row: Row) -> Row:
         """Gathers ``ending0``, ``ending1``, … (or ``choice…``, ``option…``) into ``choices``, and checks these."""
         values = dict(row.values)
@@ -49,6 +61,7 @@ class MultipleChoiceSchema(TaskSchema):
                     texts.pop()
                 values["choices"] = texts
         choices = values.get("choices")
+        choices = list(choices) if isinstance(choices, tuple) else choices
         if choices is None:
             raise UserError(
                 f"{row.where()}: there are no choices. Give a list in a column 'choices' (JSONL), or columns ending0, "

@@ -54,6 +54,10 @@ class QuestionAnsweringSchema(TaskSchema):
     )
 
     @classmethod
+    def required_columns(cls) -> tuple[str, ...]:
+        return cls.text_columns
+
+    @classmethod
     def prepare(cls, row: Row) -> Row:
         """Brings the answers, however they are written, into ``answers``: a list of text and ``answer_start``."""
         answers = read_answers(row)

@@ -57,6 +57,25 @@ class TaggingSchema(TaskSchema):
     keeps_text = True
 
     @classmethod
+    def values_of(cls, given: Any, target: Any = None) -> dict[str, Any]:
+        """A list of tokens, or a text, with a list of tags or of spans.
+
+        Tags of a text are of its characters, or of the words between its spaces.
+        """
+        if isinstance(given, list | tuple):
+            given = {"tokens": list(given)}
+        values = super().values_of(given)
+        if target is None:
+            return values
+        tags = isinstance(target, list | tuple) and any(isinstance(one, str) for one in target)
+        if not tags:
+            return {**values, "spans" if "tokens" not in values else "tags": target}
+        if "tokens" not in values and isinstance(text := values.get("text"), str):
+            words = text.split()
+            values["tokens"] = words if len(words) == len(target) else list(text)
+        return {**values, "tags": target}
+
+    @classmethod
     def prepare(cls, row: Row) -> Row:
         return with_spans(row)
 
