@@ -15,26 +15,17 @@ from pydantic import BaseModel
 
 from bert_tf.backbones.loading import LoadedBackbone, load_backbone
 from bert_tf.backbones.model_files import check_files, write_checksums
-from bert_tf.backbones.shipped_presets import shipped_preset
 from bert_tf.config import TextCleaningConfig, validate
 from bert_tf.data.labels import given_labels
 from bert_tf.data.records import Records, Row
 from bert_tf.data.schema import TaskSchema
 from bert_tf.data.training_records import texts_of, training_records
-from bert_tf.errors import UserError
-from bert_tf.keras_internals import (
-    CONFIG_FILE,
-    TASK_CONFIG_FILE,
-    TASK_WEIGHTS_FILE,
-    check_config_class,
-    check_file_exists,
-    get_preset_loader,
-    load_json,
-)
+from bert_tf.keras_internals import CONFIG_FILE, TASK_CONFIG_FILE, get_preset_loader
 from bert_tf.renamed_options import migrate
 from bert_tf.tasks.constructor_arguments import check_arguments
 from bert_tf.tasks.direct_answers import DirectAnswers
 from bert_tf.tasks.mistakes import Mistake
+from bert_tf.tasks.saved_tasks import check_head, check_same_labels, is_saved_task
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor
 
 
@@ -109,28 +100,42 @@ class TextTask(TaskSchema, DirectAnswers):
                 ``hf://…``, ``kaggle://…``, a directory, ``package://NAME/PATH``, ``scratch:tiny``.
             load_weights: read the saved weights.
             **kwargs: ``dtype``; of a new head also the constructor's arguments, ``sequence_length`` and, for
-                ``scratch:``, the ``texts`` to learn a vocabulary from.
+                ``scratch:``, the ``texts`` to learn a vocabulary from. As in KerasHub, ``num_classes`` makes a new
+                head; its labels are numbers.
 
         Raises:
             UserError: there is no such preset, files of the saved task are missing or others than those that were
                 saved with it, or a new head lacks an argument.
         """
-        if _is_saved_task(preset, cls):
-            if load_weights and Path(preset).is_dir():
-                check_files(preset)
-            task = get_preset_loader(preset).load_task(cls, load_weights, True, **kwargs)
-            if load_weights:
-                _check_head(preset, task)
-            return task
-        if cls.has_labels and "num_classes" in kwargs:
-            kwargs["labels"] = [str(number) for number in range(kwargs.pop("num_classes"))]
-        check_arguments(cls, kwargs)
-        sequence_length = kwargs.pop("sequence_length", 256)
-        texts = kwargs.pop("texts", None)
+        if not is_saved_task(preset, cls) or "num_classes" in kwargs:
+            return cls._new_head(preset, **kwargs)
+        if load_weights and Path(preset).is_dir():
+            check_files(preset)
+        check_same_labels(preset, kwargs.get("labels"))
+        task = get_preset_loader(preset).load_task(cls, load_weights, True, **kwargs)
+        if load_weights:
+            check_head(preset, task)
+        return task
+
+    @classmethod
+    def _new_head(
+        cls,
+        preset: str,
+        *,
+        sequence_length: int | None = None,
+        texts: Any = None,
+        num_classes: int | None = None,
+        **options: Any,
+    ) -> TextTask:
+        if num_classes is not None and cls.has_labels:
+            options["labels"] = [str(number) for number in range(num_classes)]
+        check_arguments(cls, options)
         texts = texts if texts is None or callable(texts) else texts.__iter__
-        loaded = load_backbone(preset, texts=texts, sequence_length=sequence_length, dtype=kwargs.get("dtype"))
-        task = cls.create(loaded, sequence_length=sequence_length, **kwargs)
-        task.learn_in_fit(kwargs)
+        loaded = load_backbone(preset, texts=texts, sequence_length=sequence_length or 0, dtype=options.get("dtype"))
+        if sequence_length is None:
+            sequence_length = min(256, getattr(loaded.backbone, "max_sequence_length", None) or 256)
+        task = cls.create(loaded, sequence_length=sequence_length, **options)
+        task.learn_in_fit(options)
         return task
 
     @classmethod
@@ -153,7 +158,7 @@ class TextTask(TaskSchema, DirectAnswers):
         options = validate(cls.Options, kwargs)
         records = training_records(cls, x, y, options=options)
         facts = options.model_dump() | cls.learn_from(records, labels, options)
-        return cls.from_preset(preset, texts=lambda: texts_of(records, cls), **own, **facts)
+        return cls._new_head(preset, texts=lambda: texts_of(records, cls), **own, **facts)
 
     def save_to_preset(self, preset_dir: str, **kwargs: Any) -> None:
         """Saves the task as a KerasHub preset that computes in float32, whatever precision it was trained in.
@@ -366,19 +371,3 @@ class TextTask(TaskSchema, DirectAnswers):
     def label_names(self) -> Iterable[str] | None:
         """The labels by class index, for tasks that have any."""
         return None
-
-
-def _is_saved_task(preset: str, task_class: type[TextTask]) -> bool:
-    """Whether the preset holds a task of this class; of any other, only the encoder is taken."""
-    is_handle = "://" in preset and not preset.startswith("package://")
-    if shipped_preset(preset) is not None or not (Path(preset).is_dir() or is_handle):
-        return False  # KerasHub's own presets hold tasks of its own classes
-    if not check_file_exists(preset, TASK_CONFIG_FILE):
-        return False
-    return issubclass(check_config_class(load_json(preset, TASK_CONFIG_FILE)), task_class)
-
-
-def _check_head(preset: str, task: TextTask) -> None:
-    """Raises UserError if the task has weights of its own, but the preset has none: KerasHub leaves them random."""
-    if task.has_task_weights() and not check_file_exists(preset, TASK_WEIGHTS_FILE):
-        raise UserError(f"{preset}/{TASK_WEIGHTS_FILE} is missing: the model has no head. Copy the whole model again.")

@@ -117,7 +117,8 @@ def test_predict_of_windows_and_choices() -> None:
     outputs = task.predict(texts, batch_size=1)
     assert outputs.shape[0] > 3
     assert outputs.shape[1:] == (32, 2)
-    np.testing.assert_allclose(task.predict(tf.data.Dataset.from_tensor_slices(texts)), outputs, atol=1e-5)
+    at_once = task.predict(tf.data.Dataset.from_tensor_slices(texts))
+    np.testing.assert_allclose(np.maximum(at_once, -1e4), np.maximum(outputs, -1e4), atol=1e-5)
     with pytest.raises(UserError, match="reads question, context; there is no 'question' in text"):
         task.predict({"text": ["good"]})
     choices = small_task("multiple_choice", prepared("multiple_choice", TASKS["multiple_choice"]))

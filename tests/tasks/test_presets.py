@@ -40,6 +40,8 @@ def test_a_new_model_takes_from_its_data_what_it_was_not_told(tmp_path: Path) ->
     assert told.mean == 3.0
     counted = TextClassifier.from_preset(str(tmp_path), num_classes=3)
     assert counted.labels == ["0", "1", "2"]
+    with pytest.raises(UserError, match='was trained with \\["bad", "good"\\]: leave labels out'):
+        TextClassifier.from_preset(str(tmp_path), labels=["x", "y"])
     learned = TextClassifier.from_data(str(tmp_path), TEXTS, LABELS, class_weights="balanced")
     assert learned.labels == ["bad", "good"]
     assert learned.softmax_loss.class_weights == [1.0, 1.0]
