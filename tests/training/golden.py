@@ -1,7 +1,8 @@
 """Small trainings whose weights must never change by accident: ``python -m tests.training.golden [--write]``.
 
-A change that should not change numbers shows equal digests. They are those of ``golden.json``, which holds, beside each
-digest, the norms of the weights: another processor sums in another order, so there only the norms are compared.
+A change that should not change numbers shows equal digests. ``golden.json`` holds them for each processor
+that they were measured on, with the norms of the weights: another processor sums in another order, so there only the
+norms are compared.
 """
 
 from __future__ import annotations
@@ -141,18 +142,31 @@ def machine() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="store what is measured as the truth")
+    parser.add_argument("--write", action="store_true", help="store what is measured as the truth of this machine")
     arguments = parser.parse_args()
     measured = {name: measure(name) for name in RUNS}
+    machines = json.loads(FILE.read_text())["machines"]
     if arguments.write:
-        FILE.write_text(json.dumps({"machine": machine(), "runs": measured}, indent=1) + "\n")
+        FILE.write_text(as_text(machines | {machine(): measured}))
         return
-    stored = json.loads(FILE.read_text())
-    print("machine:", "equal" if stored["machine"] == machine() else f"{machine()}\nstored:  {stored['machine']}")
+    known_here = machine() in machines
+    print("machine:", "known" if known_here else f"{machine()} is new: norms are compared with another machine's")
+    stored = machines[machine()] if known_here else next(iter(machines.values()))
     for name, values in measured.items():
-        known = stored["runs"][name]
-        close = np.allclose(known["norms"], values["norms"], rtol=1e-5)
-        print(f"{name:40} {'equal' if known['digest'] == values['digest'] else 'close' if close else 'DIFFERENT'}")
+        close = np.allclose(stored[name]["norms"], values["norms"], rtol=1e-5)
+        equal = stored[name]["digest"] == values["digest"]
+        print(f"{name:40} {'equal' if equal else 'close' if close else 'DIFFERENT'}")
+
+
+def as_text(machines: dict[str, Any]) -> str:
+    """JSON with a line for each training."""
+    blocks = (
+        f"  {json.dumps(name)}: {{\n"
+        + ",\n".join(f"   {json.dumps(n)}: {json.dumps(run)}" for n, run in runs.items())
+        + "\n  }"
+        for name, runs in machines.items()
+    )
+    return '{\n "machines": {\n' + ",\n".join(blocks) + "\n }\n}\n"
 
 
 if __name__ == "__main__":
