@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bert_tf import command_line
 from bert_tf.atomic_file import OutputIfPossible, refuse_input_as_output, write_atomically
 from bert_tf.errors import UserError
+from bert_tf.metrics.extra import METRICS, extra_names
 from bert_tf.model_flags import ColumnFlags, add_head_flags, add_model_flags, check_data, open_model, open_tasks
 
 if TYPE_CHECKING:
@@ -48,10 +49,18 @@ def main(argv: Sequence[str]) -> None:
         choices=["error", "repair", "skip"],
         help="tagging: a sentence whose tags their scheme does not allow [the run's]",
     )
+    parser.add_argument(
+        "--training.metrics",
+        dest="metrics",
+        nargs="+",
+        metavar="NAME",
+        help=f"more scores, of {', '.join(METRICS)} [the run's]",
+    )
     command_line.add_encoding_flag(parser)
     add_head_flags(parser, ColumnFlags, argv)
     arguments = parser.parse_args(argv)
     command_line.start_logging(arguments.quiet)
+    extra_names(arguments.metrics or [])
     check_data(arguments, labelled=True)
 
     members = open_tasks(arguments)
@@ -103,6 +112,7 @@ def _evaluate(
             batch_size=arguments.batch_size,
             on_unknown_label=arguments.on_unknown_label,
             on_bad_sequence=arguments.on_bad_sequence,
+            metrics=arguments.metrics,
             baselines=arguments.baselines,
             predictions=predictions,
         )

@@ -15,7 +15,7 @@ from bert_tf.atomic_file import Writable
 from bert_tf.data.inference_windows import InferenceWindows, concatenate
 from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
-from bert_tf.metrics.extra import extra_scores
+from bert_tf.metrics.extra import extra_names, extra_scores
 from bert_tf.tasks.answer_values import free_name, record_of, short_floats
 from bert_tf.tasks.task import TextTask
 
@@ -184,10 +184,14 @@ def scores_of(task: TextTask, done: Answered, metrics: Sequence[str] = ()) -> di
         task: the model.
         done: labelled records with its answers.
         metrics: names of extra metrics.
+
+    Raises:
+        UserError: there is no such extra metric, it does not fit the task, or two scores have one name.
     """
     scores = task.evaluate_outputs(done.targets, done.finished, done.rows)
     if not metrics:
         return scores
+    extra_names(metrics, scores)
     labels = list(task.label_names() or [])
     targets = [labels[t] if labels and isinstance(t, int | np.integer) else t for t in done.targets]
     return scores | extra_scores(metrics, targets, task.answers(done.finished, done.rows))

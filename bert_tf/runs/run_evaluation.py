@@ -51,6 +51,7 @@ def evaluate_run(
     batch_size: int | None = None,
     on_unknown_label: str | None = None,
     on_bad_sequence: OnBadSequence | None = None,
+    metrics: Sequence[str] | None = None,
     baselines: bool = False,
     predictions: Writable | None = None,
 ) -> Scores:
@@ -65,6 +66,7 @@ def evaluate_run(
         batch_size: largest batch; default the run's.
         on_unknown_label: ``error`` or ``skip``; default the run's.
         on_bad_sequence: ``error``, ``repair`` or ``skip``; default the run's.
+        metrics: names of extra metrics; default the run's.
         baselines: also train and score the majority class and TF-IDF + logistic regression, where the task has them.
         predictions: gets one JSON line for each record, with its answer.
 
@@ -89,7 +91,7 @@ def evaluate_run(
     records = task.check_records(records, task.get_config(), bad)
     batch_size = batch_size or config.training.evaluation_batch_size
     done = answer_labelled(task, records, batch_size=batch_size, on_unknown_label=unknown, predictions=predictions)
-    models = {"model": scores_of(task, done, config.training.metrics)}
+    models = {"model": scores_of(task, done, config.training.metrics if metrics is None else metrics)}
     if baselines:
         assert splits is not None
         train = task.check_records(splits.train, task.get_config(), bad)

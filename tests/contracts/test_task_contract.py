@@ -23,7 +23,7 @@ from bert_tf.tasks.answer_values import short_floats
 from bert_tf.tasks.task import TextTask
 from bert_tf.training.experiment import run_experiment
 from tests.contracts.contract_tasks import example_records, input_columns, small_task
-from tests.tasks.test_answer import compare
+from tests.tasks.small_tasks import compare
 
 TRAINED = [name for name in TASKS if find_schema(name).learns_from_records]
 SLOW = {"saved_model"}  # compares answers in a fresh process

@@ -114,6 +114,9 @@ def test_evaluation_gives_the_metric(run: Path, capsys: pytest.CaptureFixture[st
     assert re.search(r"^brier +0\.\d+", capsys.readouterr().out, re.MULTILINE)
     scores = json.loads((run / "evaluation" / "metrics.json").read_text())
     assert {"accuracy", "brier"} <= scores.keys()
+    assert "balanced_accuracy" not in scores
+    with pytest.raises(UserError, match="--training.metrics breir: .* Did you mean brier?"):
+        evaluate.main(["--run", str(run), "--training.metrics", "breir"])
 
 
 def test_the_run_answers_and_is_exported(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bert_tf.backbones.loading import LoadedBackbone
 from bert_tf.config import TextCleaningConfig, TrainingConfig, validate
 from bert_tf.data.batching import LabelledRows, TrainingBatches
@@ -45,3 +47,17 @@ def overfit(task: TextTask, records: Records, folder: Path, *, passes: int = 150
         epochs=1, batch_size=batch_size, learning_rate=learning_rate, tensorboard=False, checkpoint_every=10_000
     )
     train(task, TrainingBatches(LabelledRows(again, task), batch_size, seed=1), recipe, RunDirectory(folder))
+
+
+def compare(found: Any, expected: Any) -> None:
+    """Equal but for the last digits of numbers."""
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        for key, value in expected.items():
+            compare(found[key], value)
+    elif isinstance(expected, list):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            compare(one, other)
+    else:
+        assert found == (pytest.approx(expected, abs=1e-5) if isinstance(expected, float) else expected)

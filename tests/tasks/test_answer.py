@@ -13,7 +13,7 @@ from bert_tf.inference.predict import answer_records
 from bert_tf.tasks.classification import TextClassifier
 from bert_tf.tasks.task import TextTask
 from tests.data.small_records import made_records
-from tests.tasks.small_tasks import prepared, small_task
+from tests.tasks.small_tasks import compare
 from tests.training.small_model import small_classifier
 
 TEXTS = ["good film 喜欢", "bad", "so so " * 30]
@@ -27,47 +27,6 @@ def classifier() -> TextClassifier:
 @pytest.fixture(scope="module")
 def pair_classifier() -> TextClassifier:
     return small_classifier(pair=True)
-
-
-def labelled(*labels: Any) -> list[dict[str, Any]]:
-    return [{"text": text, "label": label} for text, label in zip(TEXTS, labels, strict=True)]
-
-
-TASKS: dict[str, list[dict[str, Any]]] = {
-    "multi_label": labelled("a,b", "", "c"),
-    "question_answering": [
-        {"question": "what film", "context": text, "answers": [{"text": text[:2], "answer_start": 0}]} for text in TEXTS
-    ],
-    "multiple_choice": [{"text": text, "choices": ["good", "bad", "so"], "label": 0} for text in TEXTS],
-}
-
-
-@pytest.mark.parametrize("name", TASKS)
-def test_answer_is_that_of_the_exported_graph(name: str) -> None:
-    """Of tasks of every kind, as mappings of the columns that it reads, in another order than that of their lengths."""
-    head = {} if name != "question_answering" else {"max_query_length": 8, "stride": 8}
-    task = small_task(name, prepared(name, TASKS[name]), **head)
-    specs = task.input_specs()
-    records = [{column: row[column] for column in specs} for row in TASKS[name]]
-    columns = {name: tf.constant([record[name] for record in records]) for name in specs}
-    finished = {name: value.numpy() for name, value in task.answer_texts(columns).items()}
-    expected = task.answers(finished, list(made_records(records)))
-    compare(task.answer(records, batch_size=2), expected)
-    compare(task.answer(records[0]), expected[:1])
-
-
-def compare(found: Any, expected: Any) -> None:
-    """Equal but for the last digits of numbers."""
-    if isinstance(expected, dict):
-        assert found.keys() == expected.keys()
-        for key, value in expected.items():
-            compare(found[key], value)
-    elif isinstance(expected, list):
-        assert len(found) == len(expected)
-        for one, other in zip(found, expected, strict=True):
-            compare(one, other)
-    else:
-        assert found == (pytest.approx(expected, abs=1e-5) if isinstance(expected, float) else expected)
 
 
 def test_one_text_through_python_compiles_once(classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch) -> None:

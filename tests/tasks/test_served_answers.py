@@ -1,4 +1,7 @@
-"""Every task of this file, saved, loaded, exported and served, answers what it answered in Keras."""
+"""Options of tasks that change the graph: saved, loaded, exported and served, they answer as in Keras.
+
+What every task must do is in ``tests/contracts``.
+"""
 
 from __future__ import annotations
 
