@@ -10,10 +10,11 @@ import tensorflow as tf
 
 from bert_tf.errors import UserError
 from bert_tf.inference.predict import answer_records
+from bert_tf.tasks import find_schema
 from bert_tf.tasks.classification import TextClassifier
 from bert_tf.tasks.task import TextTask
 from tests.data.small_records import made_records
-from tests.tasks.small_tasks import compare
+from tests.tasks.small_tasks import compare, prepared, small_task
 from tests.training.small_model import small_classifier
 
 TEXTS = ["good film 喜欢", "bad", "so so " * 30]
@@ -71,7 +72,9 @@ def test_predict_is_still_that_of_keras(classifier: TextClassifier, pair_classif
 def test_predict_of_windows_and_choices() -> None:
     """Rows are windows; what batches differ in is filled up."""
     head = {"max_query_length": 8, "stride": 8}
-    task = small_task("question_answering", prepared("question_answering", TASKS["question_answering"]), **head)
+    task = small_task(
+        "question_answering", prepared("question_answering", find_schema("question_answering").examples), **head
+    )
     texts = {"question": ["what film"] * 3, "context": TEXTS}
     outputs = task.predict(texts, batch_size=1)
     assert outputs.shape[0] > 3
@@ -80,7 +83,8 @@ def test_predict_of_windows_and_choices() -> None:
     np.testing.assert_allclose(np.maximum(at_once, -1e4), np.maximum(outputs, -1e4), atol=1e-5)
     with pytest.raises(UserError, match="reads question, context; there is no 'question' in text"):
         task.predict({"text": ["good"]})
-    choices = small_task("multiple_choice", prepared("multiple_choice", TASKS["multiple_choice"]))
+    asked = [{"text": text, "choices": ["good", "bad", "so"], "label": 0} for text in TEXTS]
+    choices = small_task("multiple_choice", prepared("multiple_choice", asked))
     records = [{"text": "so", "choices": ["good", "bad"]}, {"text": "so", "choices": ["good", "bad", "so"]}]
     outputs = choices.predict(records, batch_size=1)
     assert outputs.shape == (2, 3)

@@ -42,7 +42,8 @@ class YesNo(YesNoSchema, TextTask):
     def __init__(
         self,
         backbone: keras.Model,
-        preprocessor: keras.layers.Layer | None,
+        preprocessor: keras.layers.Layer | None = None,
+        *,
         dropout: float = 0.1,
         dtype: Any = None,
         **kwargs: Any,
