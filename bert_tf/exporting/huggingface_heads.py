@@ -48,24 +48,28 @@ def huggingface_head(task: TextTask) -> HuggingFaceHead | None:
                     task.positive_label,
                     float(task.threshold_value.numpy()),
                 )
-            return _classifier(task.logits, task.labels, "single_label_classification", task.dropout_rate)
+            return _classifier(task.output_dense, task.labels, "single_label_classification", task.dropout)
         case MultiLabelClassifier(pooling="cls"):
-            return _classifier(task.logits, task.labels, "multi_label_classification", task.dropout_rate)
+            return _classifier(task.output_dense, task.labels, "multi_label_classification", task.dropout)
         case TextRegressor(pooling="cls", bounds=None):
-            head = _classifier(task.number, ["score"], "regression", task.dropout_rate)
+            head = _classifier(task.output_dense, ["score"], "regression", task.dropout)
             tensors = {name: value * np.float32(task.standard_deviation) for name, value in head.tensors.items()}
             tensors["classifier.bias"] += np.float32(task.mean)
             return head._replace(tensors=tensors)
         case SequenceTagger(decoder="softmax"):
             tags = ["O", *(f"{place}-{label}" for label in task.labels for place in "BI")]
-            config = _labels(tags) | {"classifier_dropout": task.dropout_rate}
+            config = _labels(tags) | {"classifier_dropout": task.dropout}
             tensors = torch_tensors(dense(task.tag_logits, "classifier"))
             return HuggingFaceHead("BertForTokenClassification", tensors, config)
         case QuestionAnswerer():
-            return HuggingFaceHead("BertForQuestionAnswering", torch_tensors(dense(task.logits, "qa_outputs")), {})
+            return HuggingFaceHead(
+                "BertForQuestionAnswering", torch_tensors(dense(task.output_dense, "qa_outputs")), {}
+            )
         case ChoiceScorer(pooling="cls"):
-            config = {"classifier_dropout": task.dropout_rate}
-            return HuggingFaceHead("BertForMultipleChoice", torch_tensors(dense(task.logit, "classifier")), config)
+            config = {"classifier_dropout": task.dropout}
+            return HuggingFaceHead(
+                "BertForMultipleChoice", torch_tensors(dense(task.output_dense, "classifier")), config
+            )
     return None
 
 

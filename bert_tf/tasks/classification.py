@@ -62,8 +62,8 @@ class TextClassifier(ClassificationSchema, SingleLabelTask):
         self.backbone = backbone
         self.preprocessor = preprocessor
         dtype = dtype or backbone.dtype_policy
-        self.dropout = keras.layers.Dropout(dropout, dtype=dtype, name="classifier_dropout")
-        self.logits = keras.layers.Dense(
+        self.output_dropout = keras.layers.Dropout(dropout, dtype=dtype, name="classifier_dropout")
+        self.output_dense = keras.layers.Dense(
             len(labels),
             kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
             dtype=dtype,
@@ -72,14 +72,14 @@ class TextClassifier(ClassificationSchema, SingleLabelTask):
 
         # === Functional Model ===
         inputs = backbone.input
-        outputs = self.logits(self.dropout(pool(backbone, inputs, pooling, dtype)))
+        outputs = self.output_dense(self.output_dropout(pool(backbone, inputs, pooling, dtype)))
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
 
         # === Config ===
         self.labels = [str(label) for label in labels]
         self.pair = pair
         self.pooling = pooling
-        self.dropout_rate = dropout
+        self.dropout = dropout
         self.softmax_loss = SoftmaxLoss(label_smoothing, focal_gamma, class_weights)
         self.set_decision(positive_label, threshold, threshold_value)
 
@@ -89,7 +89,7 @@ class TextClassifier(ClassificationSchema, SingleLabelTask):
             "labels": list(self.labels),
             "pair": self.pair,
             "pooling": self.pooling,
-            "dropout": self.dropout_rate,
+            "dropout": self.dropout,
             **self.softmax_loss.get_config(),
             **self.decision_config(),
         }

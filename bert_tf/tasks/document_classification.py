@@ -70,8 +70,8 @@ class DocumentClassifier(DocumentClassificationSchema, SingleLabelTask):
         self.backbone = backbone
         self.preprocessor = preprocessor
         dtype = dtype or backbone.dtype_policy
-        self.dropout = keras.layers.Dropout(dropout, dtype=dtype, name="classifier_dropout")
-        self.logits = keras.layers.Dense(
+        self.output_dropout = keras.layers.Dropout(dropout, dtype=dtype, name="classifier_dropout")
+        self.output_dense = keras.layers.Dense(
             len(labels),
             kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
             dtype=dtype,
@@ -85,7 +85,7 @@ class DocumentClassifier(DocumentClassificationSchema, SingleLabelTask):
         else:
             inputs = {name: keras.Input((None, None), dtype="int32", name=name) for name in backbone.input}
             document = _over_windows(backbone, inputs, pooling, window_pooling, max_windows, dropout, dtype)
-        outputs = self.logits(self.dropout(document))
+        outputs = self.output_dense(self.output_dropout(document))
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
 
         # === Config ===
@@ -95,7 +95,7 @@ class DocumentClassifier(DocumentClassificationSchema, SingleLabelTask):
         self.max_windows = max_windows
         self.window_pooling = window_pooling
         self.pooling = pooling
-        self.dropout_rate = dropout
+        self.dropout = dropout
         self.softmax_loss = SoftmaxLoss(label_smoothing, focal_gamma, class_weights)
         self.set_decision(positive_label, threshold, threshold_value)
 
@@ -108,7 +108,7 @@ class DocumentClassifier(DocumentClassificationSchema, SingleLabelTask):
             "max_windows": self.max_windows,
             "window_pooling": self.window_pooling,
             "pooling": self.pooling,
-            "dropout": self.dropout_rate,
+            "dropout": self.dropout,
             **self.softmax_loss.get_config(),
             **self.decision_config(),
         }

@@ -73,9 +73,9 @@ class MultiLabelClassifier(MultiLabelSchema, TextTask):
         self.backbone = backbone
         self.preprocessor = preprocessor
         dtype = dtype or backbone.dtype_policy
-        self.dropout = keras.layers.Dropout(dropout, dtype=dtype, name="classifier_dropout")
+        self.output_dropout = keras.layers.Dropout(dropout, dtype=dtype, name="classifier_dropout")
         shares = np.array(label_shares if label_shares and class_weights == "none" else [0.5] * len(labels))
-        self.logits = keras.layers.Dense(
+        self.output_dense = keras.layers.Dense(
             len(labels),
             kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
             bias_initializer=keras.initializers.Constant(np.log(shares / (1 - shares))),
@@ -85,7 +85,7 @@ class MultiLabelClassifier(MultiLabelSchema, TextTask):
 
         # === Functional Model ===
         inputs = backbone.input
-        outputs = self.logits(self.dropout(pool(backbone, inputs, pooling, dtype)))
+        outputs = self.output_dense(self.output_dropout(pool(backbone, inputs, pooling, dtype)))
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
 
         # === Config ===
@@ -104,7 +104,7 @@ class MultiLabelClassifier(MultiLabelSchema, TextTask):
         if threshold_values is not None:
             self.threshold_values.assign(threshold_values)
         self.pooling = pooling
-        self.dropout_rate = dropout
+        self.dropout = dropout
         self.focal_gamma = focal_gamma
         self.class_weights = None if isinstance(class_weights, str) else [list(pair) for pair in class_weights]
         self.label_shares = None if label_shares is None else [float(share) for share in label_shares]
@@ -119,7 +119,7 @@ class MultiLabelClassifier(MultiLabelSchema, TextTask):
             "thresholds": self.thresholds,
             "threshold_values": [float(value) for value in self.threshold_values.numpy()],
             "pooling": self.pooling,
-            "dropout": self.dropout_rate,
+            "dropout": self.dropout,
             "focal_gamma": self.focal_gamma,
             "class_weights": "none" if self.class_weights is None else [list(pair) for pair in self.class_weights],
             "label_shares": self.label_shares,
@@ -164,6 +164,11 @@ class MultiLabelClassifier(MultiLabelSchema, TextTask):
 
     def loss_per_example(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         return sigmoid_cross_entropy(targets, outputs, focal_gamma=self.focal_gamma, class_weights=self.class_weights)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of labels, by KerasHub's name."""
+        return len(self.labels)
 
     def keras_metrics(self) -> list[keras.metrics.Metric]:
         return [keras.metrics.BinaryAccuracy("binary_accuracy")]

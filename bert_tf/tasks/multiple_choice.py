@@ -64,25 +64,25 @@ class ChoiceScorer(MultipleChoiceSchema, TextTask):
         self.backbone = backbone
         self.preprocessor: Any = preprocessor
         dtype = dtype or backbone.dtype_policy
-        self.dropout = keras.layers.Dropout(dropout, dtype=dtype, name="choice_dropout")
-        self.logit = keras.layers.Dense(
+        self.output_dropout = keras.layers.Dropout(dropout, dtype=dtype, name="choice_dropout")
+        self.output_dense = keras.layers.Dense(
             1, kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02), dtype=dtype, name="logit"
         )
 
         # === Functional Model ===
         inputs = backbone.input
         pooled = pool(backbone, inputs, pooling, dtype)
-        super().__init__(inputs=inputs, outputs=self.logit(self.dropout(pooled)), **kwargs)
+        super().__init__(inputs=inputs, outputs=self.output_dense(self.output_dropout(pooled)), **kwargs)
         self.input_spec = None  # of rank 2, or of rank 3: see call
 
         # === Config ===
         self.pair = False
         self.question = question
-        self.dropout_rate = dropout
+        self.dropout = dropout
         self.pooling = pooling
 
     def get_config(self) -> dict[str, Any]:
-        own = {"question": self.question, "dropout": self.dropout_rate, "pooling": self.pooling}
+        own = {"question": self.question, "dropout": self.dropout, "pooling": self.pooling}
         return {**super().get_config(), **own}
 
     def call(self, inputs: Mapping[str, Any], training: bool | None = None, mask: Any = None) -> Any:

@@ -88,7 +88,7 @@ class OrdinalClassifier(OrdinalSchema, SingleLabelTask):
         self.backbone = backbone
         self.preprocessor = preprocessor
         dtype = dtype or backbone.dtype_policy
-        self.dropout = keras.layers.Dropout(dropout, dtype=dtype, name="classifier_dropout")
+        self.output_dropout = keras.layers.Dropout(dropout, dtype=dtype, name="classifier_dropout")
         self.rank = keras.layers.Dense(
             1,
             use_bias=False,
@@ -101,14 +101,14 @@ class OrdinalClassifier(OrdinalSchema, SingleLabelTask):
 
         # === Functional Model ===
         inputs = backbone.input
-        outputs = self.biases(self.rank(self.dropout(pool(backbone, inputs, pooling, dtype))))
+        outputs = self.biases(self.rank(self.output_dropout(pool(backbone, inputs, pooling, dtype))))
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
 
         # === Config ===
         self.labels = [str(label) for label in labels]
         self.pair = pair
         self.pooling = pooling
-        self.dropout_rate = dropout
+        self.dropout = dropout
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -117,7 +117,7 @@ class OrdinalClassifier(OrdinalSchema, SingleLabelTask):
             "rank_biases": self.biases.start,
             "pair": self.pair,
             "pooling": self.pooling,
-            "dropout": self.dropout_rate,
+            "dropout": self.dropout,
         }
 
     @classmethod

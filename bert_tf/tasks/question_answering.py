@@ -78,7 +78,7 @@ class QuestionAnswerer(QuestionAnsweringSchema, TextTask):
         # === Layers ===
         self.backbone = backbone
         self.preprocessor: Any = preprocessor
-        self.logits = keras.layers.Dense(
+        self.output_dense = keras.layers.Dense(
             2,
             kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
             dtype=dtype or backbone.dtype_policy,
@@ -87,7 +87,7 @@ class QuestionAnswerer(QuestionAnsweringSchema, TextTask):
 
         # === Functional Model ===
         inputs = backbone.input
-        logits = self.logits(token_vectors(backbone(inputs)))
+        logits = self.output_dense(token_vectors(backbone(inputs)))
         # Neither loss nor answers depend on how far a batch is filled up.
         outputs = keras.ops.where(inputs["padding_mask"][..., None] > 0, logits, -1e4)
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)

@@ -64,14 +64,14 @@ class TextRegressor(RegressionSchema, TextTask):
         self.backbone = backbone
         self.preprocessor = preprocessor
         dtype = dtype or backbone.dtype_policy
-        self.dropout = keras.layers.Dropout(dropout, dtype=dtype, name="regressor_dropout")
-        self.number = keras.layers.Dense(
+        self.output_dropout = keras.layers.Dropout(dropout, dtype=dtype, name="regressor_dropout")
+        self.output_dense = keras.layers.Dense(
             1, kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02), dtype=dtype, name="number"
         )
 
         # === Functional Model ===
         inputs = backbone.input
-        outputs = self.number(self.dropout(pool(backbone, inputs, pooling, dtype)))
+        outputs = self.output_dense(self.output_dropout(pool(backbone, inputs, pooling, dtype)))
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
 
         # === Config ===
@@ -80,7 +80,7 @@ class TextRegressor(RegressionSchema, TextTask):
         self.mean = float(mean)
         self.standard_deviation = float(standard_deviation)
         self.pooling = pooling
-        self.dropout_rate = dropout
+        self.dropout = dropout
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -90,7 +90,7 @@ class TextRegressor(RegressionSchema, TextTask):
             "mean": self.mean,
             "standard_deviation": self.standard_deviation,
             "pooling": self.pooling,
-            "dropout": self.dropout_rate,
+            "dropout": self.dropout,
         }
 
     @classmethod

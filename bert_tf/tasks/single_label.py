@@ -126,6 +126,11 @@ class SingleLabelTask(TextTask):
         }.get(str(self.threshold), f"; answered from a probability of {self.threshold} on")
         return [f"{positive}{decision}; --head.positive_label chooses)"]
 
+    @property
+    def num_classes(self) -> int:
+        """Number of labels, by KerasHub's name."""
+        return len(self.labels)
+
     def keras_metrics(self) -> list[keras.metrics.Metric]:
         return [keras.metrics.SparseCategoricalAccuracy("accuracy")]
 

@@ -88,7 +88,7 @@ class SequenceTagger(TaggingSchema, TextTask):
         self.backbone = backbone
         self.preprocessor = preprocessor
         dtype = dtype or backbone.dtype_policy
-        self.dropout = keras.layers.Dropout(dropout, dtype=dtype, name="tagger_dropout")
+        self.output_dropout = keras.layers.Dropout(dropout, dtype=dtype, name="tagger_dropout")
         tags = 1 + 2 * len(labels)
         if decoder == "span":
             first_score = no_span_yet(preprocessor.sequence_length - 2) if preprocessor else 0.0
@@ -107,7 +107,7 @@ class SequenceTagger(TaggingSchema, TextTask):
 
         # === Functional Model ===
         inputs = backbone.input
-        features = self.dropout(token_vectors(backbone(inputs)))
+        features = self.output_dropout(token_vectors(backbone(inputs)))
         if decoder == "span":
             outputs = self.span_pointer(features, inputs["padding_mask"])
         else:
@@ -123,7 +123,7 @@ class SequenceTagger(TaggingSchema, TextTask):
         self.words = words
         self.overlap = overlap
         self.head_size = head_size
-        self.dropout_rate = dropout
+        self.dropout = dropout
         self.tag_shares = None if tag_shares is None else [float(share) for share in tag_shares]
         self.pair = False
         self.takes_keras_metrics = decoder != "span"
@@ -132,7 +132,7 @@ class SequenceTagger(TaggingSchema, TextTask):
     def get_config(self) -> dict[str, Any]:
         names = ("scheme", "decoder", "label_wordpieces", "words", "overlap", "head_size", "tag_shares")
         config = {name: getattr(self, name) for name in names}
-        return {**super().get_config(), **config, "labels": list(self.labels), "dropout": self.dropout_rate}
+        return {**super().get_config(), **config, "labels": list(self.labels), "dropout": self.dropout}
 
     @classmethod
     def create(

@@ -99,7 +99,7 @@ def test_preset_round_trip(tmp_path: Path) -> None:
     task = small_classifier()
     task.save_to_preset(str(tmp_path))
     again = TextClassifier.from_preset(str(tmp_path))
-    assert (again.labels, again.pair, again.dropout_rate) == (task.labels, False, 0.0)
+    assert (again.labels, again.pair, again.dropout) == (task.labels, False, 0.0)
     np.testing.assert_array_equal(again.predict(TEXTS, verbose=0), task.predict(TEXTS, verbose=0))
 
 
@@ -107,7 +107,7 @@ def test_half_precision_is_saved_as_float32(tmp_path: Path) -> None:
     task = small_classifier(dtype="mixed_bfloat16")
     task.save_to_preset(str(tmp_path))
     again = TextClassifier.from_preset(str(tmp_path))
-    assert {layer.compute_dtype for layer in (again.backbone.transformer_layers[0], again.logits)} == {"float32"}
+    assert {layer.compute_dtype for layer in (again.backbone.transformer_layers[0], again.output_dense)} == {"float32"}
     np.testing.assert_array_equal(again.backbone.get_weights()[0], task.backbone.get_weights()[0])
 
 
@@ -125,7 +125,7 @@ def test_backbones_without_a_pooler_give_their_first_token() -> None:
     )
     task = TextClassifier(backbone, None, labels=["a", "b"], dropout=0.0)
     features = {"token_ids": np.array([[2, 5, 3, 0]]), "padding_mask": np.array([[1, 1, 1, 0]])}
-    np.testing.assert_allclose(task(features), task.logits(backbone(features)[:, 0]), atol=1e-6)
+    np.testing.assert_allclose(task(features), task.output_dense(backbone(features)[:, 0]), atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_a_new_model_answers_how_often_each_label_occurs(class_weights: str, ans
     rows = [{"text": "x", "label": label} for label in ("a,b", "a", "a", "")]
     task = small_task("multi_label", prepared("multi_label", rows), class_weights=class_weights)
     assert task.get_config()["label_shares"] == [0.7, 0.3]  # with half a text more on either side
-    task.logits.kernel.assign(0 * task.logits.kernel)
+    task.output_dense.kernel.assign(0 * task.output_dense.kernel)
     probabilities = task.answer_texts({"text": tf.constant(["x"])})["probabilities"]
     np.testing.assert_allclose(probabilities, [answered], atol=1e-6)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -68,3 +69,13 @@ def test_arguments_of_earlier_versions_are_read() -> None:
         again = type(task).from_config(config)
         read = again if hasattr(again, new) else again.preprocessor
         assert getattr(read, new) == holder[old]
+
+
+def test_attributes_have_the_names_of_keras_hub() -> None:
+    """Those of ``keras_hub.models.TextClassifier``, and arguments by name only."""
+    task = small("classification", dropout=0.2)
+    assert (task.num_classes, task.dropout) == (2, 0.2)
+    assert isinstance(task.output_dropout, keras.layers.Dropout)
+    assert isinstance(task.output_dense, keras.layers.Dense)
+    with pytest.raises(TypeError, match="positional"):
+        TextClassifier(task.backbone, task.preprocessor, ["bad", "good"])

@@ -84,7 +84,7 @@ def test_a_classifier(tmp_path: Path) -> None:
     assert config["id2label"] == {"0": "bad", "1": "good", "2": "很差"}
     assert (config["hidden_act"], config["classifier_dropout"]) == ("gelu_new", 0.3)
     tensors = load_file(output / "model.safetensors")
-    np.testing.assert_array_equal(tensors["classifier.weight"], task.logits.kernel.numpy().T)
+    np.testing.assert_array_equal(tensors["classifier.weight"], task.output_dense.kernel.numpy().T)
     assert sorted(path.name for path in output.iterdir()) == [
         "config.json",
         "model.safetensors",

@@ -71,9 +71,9 @@ def test_nothing_is_published_when_a_check_fails(
     written = saved_model._write
 
     def write_other_weights(*arguments: object) -> None:
-        task.logits.kernel.assign(task.logits.kernel * 1.01)
+        task.output_dense.kernel.assign(task.output_dense.kernel * 1.01)
         written(*arguments)
-        task.logits.kernel.assign(task.logits.kernel / 1.01)
+        task.output_dense.kernel.assign(task.output_dense.kernel / 1.01)
 
     monkeypatch.setattr(saved_model, "_write", write_other_weights)
     with pytest.raises(UserError, match="Not published"):
