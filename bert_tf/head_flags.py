@@ -26,8 +26,8 @@ def with_head(schema: type[BaseModel], task: str) -> type[BaseModel]:
     return create_model(schema.__name__, __base__=schema, **fields)
 
 
-def check_head(task: str, head: Mapping[str, Any]) -> None:
-    """Checks the options of a task that is to be trained.
+def check_head(task: str, head: Mapping[str, Any]) -> BaseModel:
+    """Checks the options of a task that is to be trained, and returns them.
 
     Raises:
         UserError: there is no such task or option, or the task is not trained on labels.
@@ -38,4 +38,4 @@ def check_head(task: str, head: Mapping[str, Any]) -> None:
             f"--task {task} is not trained on labels: python -m bert_tf.pretrain makes a model that predict --task "
             f"{task} reads."
         )
-    validate(schema.Options, head, flag_prefix="head.")
+    return validate(schema.Options, head, flag_prefix="head.")

@@ -10,7 +10,7 @@ from bert_tf.plugin_flags import with_plugins
 from bert_tf.pretraining.corpus_records import check_corpus
 from bert_tf.pretraining.pretraining_config import PretrainingConfig
 from bert_tf.training.config_checks import check_recipe
-from bert_tf.training.run_start import add_run_flags, name_resumed_run
+from bert_tf.training.run_start import add_run_flags, check_output, name_resumed_run
 
 EXAMPLES = """\
   python -m bert_tf.pretrain --backbone scratch:mini --data corpus/*.txt --output runs/pretrained
@@ -35,6 +35,7 @@ def main(argv: Sequence[str]) -> None:
     config = command_line.read_config(arguments, PretrainingConfig, flags)
     if not arguments.resume:
         check_recipe(config.training, config.metrics(), config.validation is not None or config.validation_ratio > 0)
+    check_output(config, arguments.resume)
     check_corpus(config, [*config.data, *(config.validation or [])])
 
     from bert_tf.pretraining.pretraining_experiment import (

@@ -17,7 +17,7 @@ from bert_tf.multi_task.task_errors import mistakes_of
 from bert_tf.plugin_flags import with_plugins
 from bert_tf.tasks import find_schema
 from bert_tf.training.config_checks import check_experiment
-from bert_tf.training.run_start import add_run_flags, name_resumed_run
+from bert_tf.training.run_start import add_run_flags, check_output, name_resumed_run
 
 if TYPE_CHECKING:
     from bert_tf.runs.loaded_run import LoadedRun
@@ -51,10 +51,11 @@ def main(argv: Sequence[str]) -> None:
             if name not in several:
                 raise UserError(f"--tasks.{name}: {config_file} has no such task; it has: {', '.join(several)}.")
         config = command_line.read_config(arguments, MultiTaskConfig, flags)
+        check_output(config, arguments.resume)
         for name, entry in config.tasks.items():
             with mistakes_of(name):
-                check_head(entry.task, entry.head)
-                check_training_data(entry.data, find_schema(entry.task))
+                options = check_head(entry.task, entry.head)
+                check_training_data(entry.data, find_schema(entry.task), options)
         if not arguments.resume:
             check_tasks(config)
 
@@ -63,10 +64,11 @@ def main(argv: Sequence[str]) -> None:
         run_multi_task(config, resume=arguments.resume)
     else:
         experiment = command_line.read_config(arguments, ExperimentConfig, flags)
-        check_head(experiment.task, experiment.head)
+        options = check_head(experiment.task, experiment.head)
         if not arguments.resume:
             check_experiment(experiment)
-        check_training_data(experiment.data, find_schema(experiment.task))
+        check_output(experiment, arguments.resume)
+        check_training_data(experiment.data, find_schema(experiment.task), options)
 
         from bert_tf.training.experiment import run_experiment
 

@@ -3,30 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from bert_tf.config import DataConfig
 from bert_tf.data.files import is_remote
+from bert_tf.data.labels import Spellings
 from bert_tf.data.records import Records, Row
 from bert_tf.data.schema import TaskSchema
 from bert_tf.data.sources import expand_specs, open_records
 from bert_tf.data.splits import check_section, evaluation_texts, open_part, training_texts
+from bert_tf.errors import UserError
 
 ROWS, CHARACTERS = 50_000, 20_000_000
 """As much of a file is read: large files are not read twice for the sake of an early message."""
 
 
-def check_training_data(config: DataConfig, schema: type[TaskSchema]) -> None:
-    """Reads the training, validation and test data as training will, but for the labels.
+def check_training_data(config: DataConfig, schema: type[TaskSchema], options: Any) -> None:
+    """Reads the training, validation and test data as training will.
+
+    Args:
+        config: the data section.
+        schema: of the task.
+        options: the ``--head.*`` options.
 
     Raises:
-        UserError: a file is missing, its format, encoding or syntax is wrong, or it lacks a column.
+        UserError: a file is missing, its format, encoding or syntax is wrong, it lacks a column, a label is none, or
+            there is no record.
     """
+    read_label = schema.label_reader(options)
+
+    def open_one(spec: str) -> Records:
+        records = open_part(config, schema, [spec], texts)
+        return records if read_label is None else records.map(lambda row: read_label(row, Spellings()))
+
     specs = check_section(config, schema)
     texts = training_texts(config, schema)
-    first = read_beginnings(specs, lambda spec: open_part(config, schema, [spec], texts))
+    first = read_beginnings(specs, open_one)
+    if first is None and all(map(_is_local, specs)):
+        raise UserError(f"{', '.join(specs)}: there is no row to train on.")
     texts = evaluation_texts(schema, first, texts)
     for part in (config.validation, config.test):
-        read_beginnings(part or [], lambda spec: open_part(config, schema, [spec], texts))
+        first = read_beginnings(part or [], open_one)
+        if part and first is None and all(map(_is_local, part)):
+            raise UserError(f"{', '.join(part)}: there is no row to evaluate.")
 
 
 def check_given_data(
@@ -86,8 +105,8 @@ def read_beginnings(specs: Sequence[str], open_one: Callable[[str], Records]) ->
     """
     first = None
     for spec in specs:
-        if is_remote(spec) or spec.startswith(("tfds:", "demo:")):
-            continue  # read by TensorFlow, or our own
+        if not _is_local(spec):
+            continue
         for file in expand_specs([spec]):
             characters = 0
             for number, row in enumerate(open_one(file), start=1):
@@ -96,3 +115,8 @@ def read_beginnings(specs: Sequence[str], open_one: Callable[[str], Records]) ->
                 if number == ROWS or characters > CHARACTERS:
                     break
     return first
+
+
+def _is_local(spec: str) -> bool:
+    """Whether it is neither read by TensorFlow nor our own."""
+    return not (is_remote(spec) or spec.startswith(("tfds:", "demo:")))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
 from bert_tf.config import OnBadSequence
-from bert_tf.data.labels import read_label, with_labels
+from bert_tf.data.labels import Spellings, read_label, with_labels
 from bert_tf.data.records import Records, Row
 
 Examples = tuple[Mapping[str, Any], ...]
@@ -107,6 +107,18 @@ class TaskSchema:
         return records
 
     @classmethod
+    def label_reader(cls, options: Any) -> Callable[[Row, Spellings], Row] | None:
+        """What gives one record with its label in the spelling that it has everywhere.
+
+        Args:
+            options: as of :meth:`read_labels`.
+
+        Returns:
+            ``None`` if there are no labels, or if one record does not tell how they are spelled.
+        """
+        return read_label if cls.class_column == "label" else None
+
+    @classmethod
     def read_labels(cls, records: Records, options: Any) -> Records:
         """The records with each label in the one spelling that it has everywhere.
 
@@ -117,4 +129,5 @@ class TaskSchema:
         Raises:
             UserError: (when read) a label is none.
         """
-        return with_labels(records, read_label) if cls.class_column == "label" else records
+        reader = cls.label_reader(options)
+        return records if reader is None else with_labels(records, reader)

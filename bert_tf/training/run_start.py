@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import logging
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -68,6 +69,15 @@ def name_resumed_run(argv: Sequence[str]) -> list[str]:
     if given.output is None and Path(given.config).name == run.config_file.name and run.is_run():
         return [*argv, "--output", str(run.path)]
     return list(argv)
+
+
+def check_output(config: RunConfig, resume: bool) -> None:
+    """As :func:`check_startable`, for a command before it loads TensorFlow.
+
+    One worker of several may begin before another looks: there it is checked once they have found each other.
+    """
+    if "TF_CONFIG" not in os.environ:
+        check_startable(RunDirectory(config.output), config, resume)
 
 
 def check_startable(run: RunDirectory, config: RunConfig, resume: bool) -> None:

@@ -34,6 +34,10 @@ FILES = {
     "squad.json": b'{"data": [{"paragraphs": [{"context": "a"}]}]}',
     "unlabelled.jsonl": b'{"text": "a"}\n',
     "quotes.csv": b'text,label\n"a,x\n',
+    "header.tsv": b"text\tlabel\n",
+    "lists.jsonl": b'{"text": "a", "label": ["x"]}\n',
+    "line_end.jsonl": b'{"text": "a", "label": "x\\ny"}\n',
+    "half_list.csv": b"text,label\na,\"['x', y]\"\n",
 }
 
 
@@ -41,6 +45,8 @@ FILES = {
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, content in FILES.items():
         (tmp_path / name).write_bytes(content)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "model").touch()
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.yaml").write_text("task: classification\nbackbone: x\noutput: y\n")
     monkeypatch.chdir(tmp_path)
@@ -70,6 +76,13 @@ TRAIN = ["train", "--backbone", "scratch:tiny", "--output", "out"]
             "unlabelled.jsonl: there is no column",
         ),
         ([*TRAIN], "--data.train is required"),
+        ([*TRAIN, "--data.train", "header.tsv"], "header.tsv: there is no row to train on"),
+        ([*TRAIN, "--data.train", "good.tsv", "--data.validation", "header.tsv"], "no row to evaluate"),
+        ([*TRAIN, "--data.train", "lists.jsonl"], "lists.jsonl line 1: the label is a list"),
+        ([*TRAIN, "--data.train", "good.tsv", "--data.test", "line_end.jsonl"], "line 1: the label 'x\\ny' has a line"),
+        ([*TRAIN, "--task", "multi_label", "--data.train", "half_list.csv"], "half_list.csv line 2: the label"),
+        ([*TRAIN[:-1], "mine", "--data.train", "good.tsv"], "--output mine: this folder is not empty"),
+        ([*TRAIN, "--resume", "--data.train", "good.tsv"], "--resume: there is no run in out"),
         ([*TRAIN, "--task", "tagging", "--data.train", "names.conll"], "names.conll line 2: 3 columns"),
         ([*TRAIN, "--task", "question_answering", "--data.train", "squad:squad.json"], "squad.json"),
         (["evaluate", "--run", "run", "--data", "unlabelled.jsonl"], "unlabelled.jsonl: there is no column 'label'"),
@@ -95,14 +108,15 @@ def test_mistakes_in_data_come_before_tensorflow(data: Path, argv: Sequence[str]
 
 def test_a_right_file_passes_and_a_large_one_is_read_in_part(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     schema = find_schema("classification")
-    early_check.check_training_data(DataConfig(train="good.tsv", validation="good.tsv"), schema)
+    options = schema.Options()
+    early_check.check_training_data(DataConfig(train="good.tsv", validation="good.tsv"), schema, options)
     Path("large.tsv").write_text("text\tlabel\n" + "a\tx\n" * 30 + "broken\n")
     with pytest.raises(UserError, match="large.tsv line 32: 1 fields"):
-        early_check.check_training_data(DataConfig(train="large.tsv"), schema)
+        early_check.check_training_data(DataConfig(train="large.tsv"), schema, options)
     for bound in ("ROWS", "CHARACTERS"):
         with monkeypatch.context() as patch:
             patch.setattr(early_check, bound, 20)
-            early_check.check_training_data(DataConfig(train="large.tsv"), schema)
+            early_check.check_training_data(DataConfig(train="large.tsv"), schema, options)
 
 
 @pytest.mark.parametrize("spec", ["tfds:glue/sst2", "demo:zh_reviews", "gs://bucket/x.tsv"])

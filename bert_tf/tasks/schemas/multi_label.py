@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, Literal
 
@@ -9,8 +10,8 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from bert_tf.config import Section
-from bert_tf.data.labels import read_several, with_labels
-from bert_tf.data.records import Records, Row
+from bert_tf.data.labels import Spellings, read_several
+from bert_tf.data.records import Row
 from bert_tf.data.schema import Examples, TaskSchema
 from bert_tf.modeling.layers.pooling_kinds import Pooling
 
@@ -65,8 +66,8 @@ class MultiLabelSchema(TaskSchema):
         return row._replace(values={**row.values, "label": label}) if "label" in row.values else row
 
     @classmethod
-    def read_labels(cls, records: Records, options: Any) -> Records:
-        return with_labels(records, partial(read_several, separator=options.separator))
+    def label_reader(cls, options: Any) -> Callable[[Row, Spellings], Row]:
+        return partial(read_several, separator=options.separator)
 
 
 SCHEMA = MultiLabelSchema

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
 from bert_tf.config import Section
-from bert_tf.data.labels import read_label, with_labels
-from bert_tf.data.records import Records
+from bert_tf.data.labels import Spellings, read_label, with_labels
+from bert_tf.data.records import Records, Row
 from bert_tf.data.schema import Examples, TaskSchema
 from bert_tf.modeling.layers.pooling_kinds import Pooling
 
@@ -41,6 +42,10 @@ class RegressionSchema(TaskSchema):
     )
     score_names: ClassVar[tuple[str, ...]] = ("pearson", "spearman", "pearson_spearman", "mse", "mae")
     class_column: ClassVar[str | None] = None
+
+    @classmethod
+    def label_reader(cls, options: Any) -> Callable[[Row, Spellings], Row]:
+        return read_label
 
     @classmethod
     def read_labels(cls, records: Records, options: Any) -> Records:
