@@ -51,7 +51,8 @@ def label_text(value: Any, where: str) -> str:
             character inside.
     """
     if isinstance(value, np.generic):
-        value = value.item()
+        # 0.1 in 16 or 32 bits is the number that is written 0.1, not the double nearest to it.
+        value = float(str(value)) if isinstance(value, np.floating) else value.item()
     if is_missing(value):
         value = ""
     if isinstance(value, bytes):
@@ -61,6 +62,8 @@ def label_text(value: Any, where: str) -> str:
             raise UserError(f"{where}: the label is bytes that are not UTF-8 text: {value!r:.60}.") from None
     if isinstance(value, float):
         value = format(decimal.Decimal(repr(value)), "f") if 1e-9 < abs(value) < 1e16 or not value else repr(value)
+    if isinstance(value, decimal.Decimal):
+        value = format(value, "f")
     if not isinstance(value, str):
         if not isinstance(value, Mapping | Sequence | set | np.ndarray):
             return str(value)
@@ -151,7 +154,7 @@ def _listed(row: Row, text: str, separator: str) -> Any:
                 if _NO_COMMA.search(text):  # Python would join the two texts
                     break
                 return sorted(value) if isinstance(value, set) else value
-        if text[0] == "[" and (separator in text or "'" in text or '"' in text):
+        if _means_a_list(text, separator):
             raise UserError(
                 f"{row.where()}: the label {text!r:.80} begins as a list but cannot be read as one: write it as "
                 f'["joy", "love"], or as joy{separator}love.'
@@ -160,6 +163,14 @@ def _listed(row: Row, text: str, separator: str) -> Any:
     if "" in parts and parts != [""]:
         raise UserError(f"{row.where()}: the label {text!r} names an empty label between two separators.")
     return [part for part in parts if part]
+
+
+def _means_a_list(text: str, separator: str) -> bool:
+    """Whether a text in brackets is rather a list with a mistake than one label, or several that are in brackets."""
+    inside = text[1:-1].strip()
+    if text[0] == "[":
+        return separator in text or "'" in text or '"' in text
+    return text[-1] not in inside and (separator in inside or inside[:1] in ("'", '"'))
 
 
 def number_of(label: str) -> float | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import decimal
 import logging
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -110,13 +112,22 @@ def several(value: Any, separator: str = ",") -> list[str]:
         ("joy, 1.0", ["joy", "1"]),
         ("[NSFW]", ["[NSFW]"]),
         ("[NSFW],joy", ["[NSFW]", "joy"]),
+        ("(a), (b)", ["(a)", "(b)"]),
+        ("(don't know)", ["(don't know)"]),
+        ([decimal.Decimal("1.50"), 1.5], ["1.5"]),
     ],
 )
 def test_lists_are_read_where_several_labels_are_meant(value: Any, names: list[str]) -> None:
     assert several(value) == names
 
 
-@pytest.mark.parametrize("value", ["[joy, gratitude]", "['joy' 'gratitude']", "['joy', ", "[['joy']]", '{"joy": 1}'])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("[joy, gratitude]", "['joy' 'gratitude']", "['joy', ", "[['joy']]", '{"joy": 1}'),
+        *("{joy, gratitude}", "(joy, gratitude)", "('joy')"),
+    ],
+)
 def test_what_is_no_list_of_labels_is_refused(value: str) -> None:
     if value.endswith(", "):
         assert several("['joy'") == ["['joy'"]  # no bracket closes: a text like any other
@@ -155,6 +166,22 @@ def test_labels_are_equal_over_sources_and_merges_are_said_once(
     warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert len(warned) == 1
     assert "the labels 'Bad' and 'bad' differ only in case" in warned[0]
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [decimal.Decimal("1.00"), decimal.Decimal("0.10")],
+        np.array([1, 0.1], np.float32),
+        np.array([1, 0.1], np.float16),
+        [1.0, 0.1],
+    ],
+    ids=["decimal", "single", "half", "double"],
+)
+def test_equal_numbers_of_any_type_are_one_label(tmp_path: Path, numbers: Any) -> None:
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["a", "b"], "label": numbers}), tmp_path / "a.parquet")
+    assert [row.values["label"] for row in opened(tmp_path, str(tmp_path / "a.parquet")).train] == ["1", "0.1"]
+    assert [label_text(number, "x") for number in numbers] == ["1", "0.1"]
 
 
 def test_conflicts_and_duplicates_are_found_between_spellings(tmp_path: Path) -> None:
