@@ -11,6 +11,7 @@ from bert_tf.config import validate
 from bert_tf.errors import UserError
 from bert_tf.exporting.formats import FORMATS
 from bert_tf.model_flags import HeadFlags, add_head_flags, add_model_flags, open_model, open_tasks
+from bert_tf.training.run_start import refuse_output_in_run
 
 if TYPE_CHECKING:
     from bert_tf.exporting.exportable import Exportable
@@ -48,6 +49,7 @@ def main(argv: Sequence[str]) -> None:
     options = validate(schema, command_line.config_values(arguments, schema))
     command_line.start_logging(arguments.quiet)
 
+    refuse_output_in_run(arguments.output)
     from bert_tf.exporting.publish import publish
 
     print(publish(name, _exportable(arguments), arguments.output, options))

@@ -9,6 +9,7 @@ from bert_tf import command_line
 from bert_tf.atomic_file import refuse_input_as_output
 from bert_tf.errors import UserError
 from bert_tf.model_flags import ColumnFlags, add_head_flags, add_model_flags, check_data, open_model
+from bert_tf.training.run_start import refuse_output_in_run
 
 EXAMPLES = """\
   python -m bert_tf.predict --run runs/x --text "我非常喜欢这本书。" "这本书很差。"
@@ -49,24 +50,25 @@ def main(argv: Sequence[str]) -> None:
     given = {name: getattr(arguments, name) for name in INPUTS if getattr(arguments, name) is not None}
     if bool(arguments.data) == bool(given):
         raise UserError("Give either --data, or records, such as --text.")
-    check_data(arguments, labelled=False)
 
+    from bert_tf.data.input_files import input_files
     from bert_tf.inference.answer_files import answer_format
 
     answer_format(arguments.output)
+    if arguments.output:
+        refuse_input_as_output(arguments.output, input_files(arguments.data or []))
+        refuse_output_in_run(arguments.output)
+    check_data(arguments, labelled=False)
 
     from tqdm import tqdm
 
     from bert_tf.data.empty_texts import tell_empty_texts
-    from bert_tf.data.input_files import input_files
     from bert_tf.data.records import Records
     from bert_tf.data.typed_records import typed_rows
     from bert_tf.inference.answer_files import columns_of, open_answers
     from bert_tf.inference.predict import answer_records
     from bert_tf.runs.run_evaluation import open_evaluation_data
 
-    if arguments.output:
-        refuse_input_as_output(arguments.output, input_files(arguments.data or []))
     run = open_model(arguments)
     task = run.load_model()
     config = run.config()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bert_tf import command_line
+from bert_tf.data.files import is_remote
 from bert_tf.pretraining.corpus_config import PreparationConfig
+from bert_tf.training.run_start import refuse_output_in_run
 
 EXAMPLES = """\
   python -m bert_tf.prepare_corpus --data raw/*.txt --exclude test.tsv --output corpus/clean --processes 4
@@ -28,6 +30,9 @@ def main(argv: Sequence[str]) -> None:
     config = command_line.read_config(arguments, PreparationConfig)
     if beam_flags and config.runner == "local":
         parser.error(f"unrecognized arguments: {' '.join(beam_flags)}")
+
+    if not is_remote(config.output):
+        refuse_output_in_run(config.output)
 
     from bert_tf.pretraining.corpus_preparation import prepare_corpus  # TensorFlow loads once the flags are right
 

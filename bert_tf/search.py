@@ -11,6 +11,7 @@ from bert_tf import command_line
 from bert_tf.atomic_file import refuse_input_as_output
 from bert_tf.errors import UserError
 from bert_tf.model_flags import ColumnFlags, add_head_flags, add_model_flags, open_model
+from bert_tf.training.run_start import refuse_output_in_run
 
 EXAMPLES = """\
   python -m bert_tf.search --run runs/vectors --data corpus.txt --query "how do I get my money back?"
@@ -45,6 +46,7 @@ def main(argv: Sequence[str]) -> None:
 
     if arguments.index:
         refuse_input_as_output(arguments.index, input_files(arguments.data), "--index")
+        refuse_output_in_run(arguments.index, "--index")
     run = open_model(arguments)
     config = run.config()
     if config.task != "embedding":

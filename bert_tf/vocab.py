@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from bert_tf import command_line
 from bert_tf.atomic_file import refuse_input_as_output, write_atomically
+from bert_tf.training.run_start import refuse_output_in_run
 
 EXAMPLES = """\
   python -m bert_tf.vocab --data corpus/*.txt --size 21128 --output vocab.txt
@@ -56,6 +57,7 @@ def main(argv: Sequence[str]) -> None:
     from bert_tf.tokenization.vocabulary_report import report_vocabulary
 
     refuse_input_as_output(arguments.output, input_files([*arguments.data, *(arguments.held_out or [])]))
+    refuse_output_in_run(arguments.output)
     columns = command_line.config_values(arguments, Flags).get("columns", {})
     lowercase = arguments.lowercase == "true"
 

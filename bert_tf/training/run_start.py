@@ -106,10 +106,20 @@ def check_startable(run: RunDirectory, config: RunConfig, resume: bool) -> None:
             f"--output {run.path}: this folder is not empty and holds no run: {', '.join(found[:_NAMES_SHOWN])}{more}. "
             "Nothing in it was touched. Choose another directory."
         )
-    path = run.path.absolute()
-    for outer in path.parents:
-        if path.relative_to(outer).parts[0] in WRITTEN and RunDirectory(outer).is_run():
-            raise UserError(f"--output {run.path}: this is inside the run {outer}, which writes there itself.")
+    refuse_output_in_run(run.path)
+
+
+def refuse_output_in_run(output: str | Path, flag: str = "--output") -> None:
+    """Raises UserError if a file or folder that is to be written is one that a run writes, or below one.
+
+    Args:
+        output: the file or folder.
+        flag: that named it.
+    """
+    for path in (Path(os.path.realpath(output)), Path(os.path.abspath(output))):
+        for outer in path.parents:
+            if path.relative_to(outer).parts[0] in WRITTEN and RunDirectory(outer).is_run():
+                raise UserError(f"{flag} {output}: this is inside the run {outer}, which writes there itself.")
 
 
 def _check_resumable(run: RunDirectory, config: RunConfig) -> None:

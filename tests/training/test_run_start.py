@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
@@ -81,6 +82,32 @@ def test_new_and_empty_folders_are_free(tmp_path: Path) -> None:
 def run(tmp_path: Path) -> RunDirectory:
     """A run that was stopped before its first checkpoint."""
     return RunDirectory.create(experiment(tmp_path / "runs" / "first"))
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        "predict --run {run} --data a.tsv --output {run}/metrics.jsonl",
+        "predict --run {run} --data a.tsv --output {run}/evaluation/x.csv",
+        "predict --run {run} --text a --output link/examples.jsonl",
+        "vocab --data a.tsv --output {run}/model/assets/tokenizer/vocabulary.txt",
+        "export --run {run} --output {run}/model",
+        "export --run {run} --output {run}/checkpoints/x --format preset",
+        "search --run {run} --data a.tsv --query a --index {run}/config.yaml",
+        "prepare_corpus --data a.tsv --output {run}/logs/corpus",
+    ],
+)
+def test_no_command_writes_over_what_a_run_wrote(
+    tmp_path: Path, run: RunDirectory, argv: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.tsv").write_text("text\tlabel\na\tx\n")
+    (tmp_path / "link").symlink_to(run.path)
+    before = everything(tmp_path)
+    command, *flags = argv.format(run="runs/first").split()
+    with pytest.raises(UserError, match=r"--(output|index) .*: this is inside the run .*runs/first"):
+        importlib.import_module(f"bert_tf.{command}").main(flags)
+    assert everything(tmp_path) == before
 
 
 def test_a_run_is_not_begun_twice_nor_inside_another(run: RunDirectory) -> None:
