@@ -44,6 +44,14 @@ def test_one_row_a_question(tmp_path: Path) -> None:
     assert found[1].where() == f'{tmp_path}/x.json question "q2"'
 
 
+@pytest.mark.parametrize("no_id", [{}, {"id": None}, {"id": ""}])
+def test_questions_without_an_id_are_told_apart_by_their_number(tmp_path: Path, no_id: dict[str, Any]) -> None:
+    asked = [{**no_id, "question": question, "answers": []} for question in ("Who?", "Why?")]
+    found = rows(write(tmp_path / "x.json", squad(paragraph(CONTEXT, *asked))))
+    assert [row.values["id"] for row in found] == ["1", "2"]
+    assert found[1].where() == f"{tmp_path}/x.json paragraph 1, question 2"
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [

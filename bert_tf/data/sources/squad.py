@@ -59,9 +59,11 @@ def read_file(path: str, encoding: str) -> Iterator[Row]:
             number += 1
             at_question = f"{where}, question {place}"
             text = _field(question, "question", str, at_question)
-            values = {"id": str(question.get("id", number)), "question": text, "context": context}
+            has_id = question.get("id") not in (None, "")
+            values = {"id": str(question["id"] if has_id else number), "question": text, "context": context}
             values |= {name: question[name] for name in ("answers", "is_impossible") if name in question}
-            yield Row(path, number, values, place=f'question "{values["id"]}"' if "id" in question else at_question)
+            in_file = f'question "{values["id"]}"' if has_id else at_question.removeprefix(f"{path} ")
+            yield Row(path, number, values, place=in_file)
     if not number:
         raise UserError(f"{path}: there is no question in it. SQuAD's JSON is {_SHAPE}.")
 
