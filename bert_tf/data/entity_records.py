@@ -15,7 +15,7 @@ from bert_tf.data.labels import EDGES, Spellings, label_text
 from bert_tf.data.records import Records, Row
 from bert_tf.data.span_records import joined, tagged, token_place
 from bert_tf.data.tag_schemes import TYPED, Scheme, mistake, scheme_name
-from bert_tf.data.tag_spellings import TagSpellings
+from bert_tf.data.tag_spellings import TagSpellings, from_brackets
 from bert_tf.errors import UserError
 
 logger = logging.getLogger("bert_tf")
@@ -77,14 +77,23 @@ class _Notes:
 
 def _find_spellings(records: Records, scheme: Scheme | Literal["auto"]) -> TagSpellings:
     counts: Counter[str] = Counter()
+    counting = sentences = 0
     first: dict[str, tuple[Row, int]] = {}
     for row in records:
         tags = row.values.get("tags")
         if tags is None:
             break  # spans, not tags
         counts.update(tags)
+        sentences += 1
+        counting += list(row.values["tokens"]) == [str(number) for number in range(1, len(tags) + 1)]
         for tag in set(tags) - first.keys():
             first[tag] = row, list(tags).index(tag)
+    if counting > 0.9 * sentences and counts.total() > sentences:
+        logger.warning(
+            "%s: the tokens are 1, 2, 3 and so on in nearly every sentence, as where a first column counts them: "
+            "--data.columns.tokens names the column of the words (1 in CoNLL-U)",
+            records.name,
+        )
     found = TagSpellings(counts, {"auto": None, "io": True}.get(scheme, False))
     for tag in found.odd:
         logger.warning(
@@ -96,6 +105,8 @@ def _find_spellings(records: Records, scheme: Scheme | Literal["auto"]) -> TagSp
             counts.total(),
             token_place(*first[tag]),
         )
+    if found.brackets:
+        logger.info("%s: the tags are brackets: (PER*, *, *) are read as B-PER, I-PER, I-PER", records.name)
     if found.io and scheme == "auto":
         logger.info(
             "%s: the tags are types without position letters: equal tags in a row are read as one entity (IO)",
@@ -108,7 +119,8 @@ def _read(row: Row, spellings: TagSpellings, notes: _Notes) -> Row:
     values = dict(row.values)
     if values.get("tags") is not None:
         raw = values["tags"]
-        values["tags"] = [_tag(row, tag, spellings, notes) for tag in raw]
+        tags = from_brackets(raw) if spellings.brackets else raw
+        values["tags"] = [_tag(row, tag, spellings, notes) for tag in tags]
         if values["tags"] != raw:
             values["spans"] = tagged(joined(values["tokens"])[1], values["tags"])
         for span in values["spans"]:

@@ -1,14 +1,15 @@
 """Tags in other spellings than ``B-PER``, ``I-PER``, ``O``: found from a data set as a whole and brought to this one.
 
 Read are a type before its position (``PER-B``), other separators (``B:PER``, ``B/PER``, ``B.PER``, ``B|PER``), none
-(``BPER``), small letters (``b-per``), other tags of what is outside (``0``, ``o``, ``-``, ``_``), and IO: types alone.
+(``BPER``), small letters (``b-per``), other tags of what is outside (``0``, ``o``, ``-``, ``_``), brackets (``(PER*``,
+``*)``, ``*``, as in CoNLL-2012), and IO: types alone.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bert_tf.data.tag_schemes import TYPED
 
@@ -18,6 +19,7 @@ _LETTERS = "BIMELSU"
 _PREFIX = re.compile(rf"([{_LETTERS}])\s*[-_:/.|=\u2010-\u2015\u2212](.+)", re.IGNORECASE)
 _SUFFIX = re.compile(rf"(.+)[-_:/.|=\u2010-\u2015\u2212]([{_LETTERS}])", re.IGNORECASE)
 _GLUED = re.compile(rf"([{_LETTERS}])(.+)")
+_BRACKETS = re.compile(r"\(([^()*]+)(?:\*?\)|\*)|\*?\)|\*")
 
 Parts = tuple[str, str]
 """Position letter, in capitals, and type."""
@@ -54,6 +56,10 @@ class TagSpellings:
         """Tags without a position letter, where nearly all others have one."""
         self.io = False
         """Whether types stand alone: equal tags in a row are one entity."""
+        self.brackets = _are_brackets(counts)
+        """Whether an entity is what stands between two brackets: :func:`from_brackets` reads such tags."""
+        if self.brackets:
+            return
         inner = Counter({tag: count for tag, count in counts.items() if tag not in OUTSIDE})
         outside = counts.total() - inner.total()
         if not inner:
@@ -73,6 +79,26 @@ class TagSpellings:
     def read(self, tag: str) -> str:
         """A tag in the usual spelling."""
         return self._read.get(tag, tag)
+
+
+def from_brackets(tags: Sequence[str]) -> list[str]:
+    """The tags of a sentence that open and close an entity by brackets, such as ``(PER*``, ``*)``, ``*``, as IOB2."""
+    read, inside = [], ""
+    for tag in tags:
+        found = _BRACKETS.fullmatch(tag)
+        if found and found[1]:
+            read.append(f"B-{found[1]}")
+            inside = found[1]
+        else:
+            read.append(f"I-{inside}" if inside else "O")
+        if tag.endswith(")"):
+            inside = ""
+    return read
+
+
+def _are_brackets(tags: Iterable[str]) -> bool:
+    tags = [tag for tag in tags if tag not in OUTSIDE]
+    return any(tag[:1] == "(" for tag in tags) and all(map(_BRACKETS.fullmatch, tags))
 
 
 def _positions(inner: Counter[str], outside: int) -> dict[str, Parts]:

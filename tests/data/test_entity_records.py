@@ -78,6 +78,28 @@ def test_tags_spelled_otherwise(tmp_path: Path, begin: str, inside: str, outside
     assert (finder.scheme() == "io") == (begin in ("{}", "I-{}"))
 
 
+@pytest.mark.parametrize("last", ["(LOC*)", "(LOC)"])
+@pytest.mark.parametrize("outside", ["*", "-"])
+def test_tags_that_are_brackets(tmp_path: Path, last: str, outside: str) -> None:
+    written = ("(PER*", "*)", last, "(PER*", "*")
+    records = opened(tmp_path / "a.conll", SENTENCES.replace("here {O}", "here *)").format(*written, O=outside))
+
+    assert entities(records) == [[("Ann Lee", "PER"), ("Rome", "LOC")], [("Ann Lee is in here", "PER")], []]
+
+
+def test_parts_of_speech_that_are_brackets_stay(tmp_path: Path) -> None:
+    records = opened(tmp_path / "a.conll", "( (\nAnn NNP\n) )\n* SYM\n")
+    assert [label for _, label in entities(records)[0]] == ["(", "NNP", ")", "SYM"]
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_tokens_that_are_counted_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture, counted: bool) -> None:
+    words = ["1", "2"] if counted else ["Cats", "sleep"]
+    sentence = "".join(f"{word}\tx\tO\n" for word in words)
+    list(opened(tmp_path / "a.conllu", f"{sentence}\n1\tx\tB-A\n\n{sentence}"))
+    assert ("the tokens are 1, 2, 3" in caplog.text) == counted
+
+
 def test_the_odd_tag_among_many_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     content = SENTENCES.format("B-PER", "i-per", "PLACE", "B-PER", "I-PER", O="O")
     with caplog.at_level(logging.INFO, "bert_tf"):
