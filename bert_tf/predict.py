@@ -64,9 +64,10 @@ def main(argv: Sequence[str]) -> None:
 
     from bert_tf.data.empty_texts import tell_empty_texts
     from bert_tf.data.records import Records
+    from bert_tf.data.sources import ReadOptions, columns_before_rows
     from bert_tf.data.typed_records import typed_rows
     from bert_tf.inference.answer_files import columns_of, open_answers
-    from bert_tf.inference.predict import answer_records
+    from bert_tf.inference.predict import answer_records, example_answer
     from bert_tf.runs.run_evaluation import open_evaluation_data
 
     run = open_model(arguments)
@@ -77,9 +78,9 @@ def main(argv: Sequence[str]) -> None:
             raise UserError(f"--top_k: the task {config.task} gives one answer only.")
         task.top_k = arguments.top_k
     if arguments.data:
-        columns = command_line.config_values(arguments, ColumnFlags).get("columns", {})
+        renamed = command_line.config_values(arguments, ColumnFlags).get("columns", {})
         records = open_evaluation_data(
-            config.data, task, arguments.data, columns, labelled=False, encoding=arguments.encoding
+            config.data, task, arguments.data, renamed, labelled=False, encoding=arguments.encoding
         )
     else:
         rows = [task.prepare(row) for row in typed_rows(given, task.input_columns())]
@@ -89,7 +90,11 @@ def main(argv: Sequence[str]) -> None:
 
     answers = answer_records(task, told, batch_size=arguments.batch_size or config.training.evaluation_batch_size)
     bar = tqdm(answers, unit="record", disable=arguments.quiet or not sys.stderr.isatty() or not arguments.data)
-    with open_answers(arguments.output, columns_of(arguments.output, records)) as write:
+    columns = columns_of(arguments.output, records)
+    if arguments.data and not columns:
+        options = ReadOptions(config.data.header, config.data.quoting, arguments.encoding)
+        columns = columns_before_rows(arguments.data, options) or list(task.input_columns())
+    with open_answers(arguments.output, columns, lambda: example_answer(task)) as write:
         for row, answer in bar:
             write(row, answer)
 

@@ -52,6 +52,12 @@ def named_rows(
         raise UserError(f"{path}: the file is empty.")
 
 
+def header_of(rows: Iterator[tuple[int, list[Any]]], *, header: bool) -> list[str]:
+    """The names of the columns, as :func:`named_rows` gives them; none of an empty table."""
+    first = next((fields for _, fields in rows if fields and fields != [""]), [])
+    return [str(field) if header else str(number) for number, field in enumerate(first)]
+
+
 def _check_order(path: str, line: int, fields: Sequence[Any], names: Sequence[str]) -> None:
     if list(map(_plain, fields)) != list(map(_plain, names)):
         raise UserError(

@@ -28,6 +28,8 @@ _LONGEST_CELL, _MOST_ROWS = 32_767, 1_048_576
 
 Write = Callable[[Row, Mapping[str, Any]], None]
 _WriteLine = Callable[[dict[str, Any], dict[str, Any]], None]
+Example = Callable[[], Mapping[str, Any]]
+"""An answer to a record that there is not, whose keys are columns."""
 
 
 def answer_format(path: str | None) -> str:
@@ -55,12 +57,13 @@ def answer_format(path: str | None) -> str:
 
 
 @contextmanager
-def open_answers(path: str | None, columns: Sequence[str] = ()) -> Iterator[Write]:
+def open_answers(path: str | None, columns: Sequence[str] = (), example: Example | None = None) -> Iterator[Write]:
     """A function that writes a record with its answer; the file gets its name once it is complete.
 
     Args:
         path: ``None`` for the standard output.
         columns: of the records, for tables; of :func:`columns_of`. Default those of the first record.
+        example: for the header of a table without a record; it has none by default.
 
     Raises:
         UserError: the format is not known, or the file cannot be written.
@@ -71,13 +74,13 @@ def open_answers(path: str | None, columns: Sequence[str] = ()) -> Iterator[Writ
         return lambda row, answer: write(record_of(row), short_floats(dict(answer)))
 
     if path is None:
-        with _jsonl(sys.stdout, columns) as write:
+        with _jsonl(sys.stdout, columns, example) as write:
             yield write_to(write)
         return
     with (
         open_bytes_atomically(path, "--output") as file,
         _compressed(path, file) as inner,
-        make(inner, columns) as write,
+        make(inner, columns, example) as write,
     ):
         yield write_to(write)
 
@@ -102,7 +105,7 @@ def _compressed(path: str, file: BinaryIO) -> Iterator[Any]:
 
 
 @contextmanager
-def _jsonl(file: IO[Any], columns: Sequence[str]) -> Iterator[_WriteLine]:
+def _jsonl(file: IO[Any], columns: Sequence[str], example: Example | None) -> Iterator[_WriteLine]:
     text: Any = file if file is sys.stdout else io.TextIOWrapper(file, "utf-8", newline="\n")
 
     def write(values: dict[str, Any], answer: dict[str, Any]) -> None:
@@ -116,7 +119,7 @@ def _jsonl(file: IO[Any], columns: Sequence[str]) -> Iterator[_WriteLine]:
 
 
 @contextmanager
-def _delimited(file: IO[Any], own: Sequence[str], delimiter: str) -> Iterator[_WriteLine]:
+def _delimited(file: IO[Any], own: Sequence[str], example: Example | None, delimiter: str) -> Iterator[_WriteLine]:
     # Excel takes a file without a byte order mark for the system's encoding.
     text = io.TextIOWrapper(file, "utf-8-sig" if delimiter == "," else "utf-8", newline="")
     table = csv.writer(text, lineterminator="\n") if delimiter == "," else None
@@ -134,12 +137,14 @@ def _delimited(file: IO[Any], own: Sequence[str], delimiter: str) -> Iterator[_W
         write_line([_cell(cell) for cell in columns.cells(values, answer)])
 
     yield write
+    if not columns.names and example is not None:
+        write_line(columns.begin({}, example()))
     text.flush()
     text.detach()
 
 
 @contextmanager
-def _excel(file: IO[Any], own: Sequence[str]) -> Iterator[_WriteLine]:
+def _excel(file: IO[Any], own: Sequence[str], example: Example | None) -> Iterator[_WriteLine]:
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
     from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
@@ -175,15 +180,17 @@ def _excel(file: IO[Any], own: Sequence[str]) -> Iterator[_WriteLine]:
         sheet.append([cell(value) for value in columns.cells(values, answer)])
 
     yield write
+    if not columns.names and example is not None:
+        sheet.append([cell(name) for name in columns.begin({}, example())])
     with write_errors("--output"):
         book.save(file)
 
 
-_WRITERS: dict[str, Callable[[IO[Any], Sequence[str]], Any]] = {
+_WRITERS: dict[str, Callable[[IO[Any], Sequence[str], Example | None], Any]] = {
     ".jsonl": _jsonl,
     ".ndjson": _jsonl,
-    ".csv": lambda file, own: _delimited(file, own, ","),
-    ".tsv": lambda file, own: _delimited(file, own, "\t"),
+    ".csv": lambda file, own, example: _delimited(file, own, example, ","),
+    ".tsv": lambda file, own, example: _delimited(file, own, example, "\t"),
     ".xlsx": _excel,
 }
 

@@ -86,6 +86,12 @@ def answer_records(
         yield from zip(rows, task.answers(finished, rows), strict=True)
 
 
+def example_answer(task: TextTask) -> dict[str, Any]:
+    """The answer to a record without a word: it has the keys of every answer."""
+    blank = {name: "" if spec.shape.rank == 1 else ["", ""] for name, spec in task.input_specs().items()}
+    return task.answer_rows([Row("", 1, blank)])[0]
+
+
 def prediction_line(row: Row, answer: Mapping[str, Any]) -> str:
     """``{…the record as it was given…, "prediction": …}`` as one line of JSON."""
     record = record_of(row)

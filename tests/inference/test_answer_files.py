@@ -8,10 +8,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from bert_tf.data.records import Row
-from bert_tf.data.sources import open_records
+from bert_tf.data.sources import ReadOptions, columns_before_rows, open_records
 from bert_tf.errors import UserError
 from bert_tf.inference.answer_files import answer_format, columns_of, flat, open_answers
 from bert_tf.tasks.answer_values import record_of
@@ -118,3 +120,24 @@ def test_an_unknown_ending_names_the_known_ones(path: str) -> None:
 
 def test_flat() -> None:
     assert flat({"a": {"b": 1, "c": []}, "d": 2}, "p") == {"p.a.b": 1, "p.a.c": [], "p.d": 2}
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".xlsx", ".csv.gz"])
+def test_a_table_without_a_record_has_its_header(tmp_path: Path, ending: str) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text("id,评论,标签\n", encoding="utf-8")
+    path = str(tmp_path / f"out{ending}")
+    with open_answers(path, columns_before_rows([str(source)], ReadOptions()), lambda: ANSWERS[0]):
+        pass
+    assert columns_before_rows([path], ReadOptions()) == COLUMNS
+    assert list(open_records(path)) == []
+
+
+def test_columns_are_known_before_the_first_row(tmp_path: Path) -> None:
+    pyarrow.parquet.write_table(pyarrow.table({"a": pyarrow.array([], "string")}), tmp_path / "a.parquet")
+    (tmp_path / "b.tsv").write_text("\nb\tc\n")
+    (tmp_path / "c.jsonl").write_text("")
+    (tmp_path / "d.csv").write_text("")
+    specs = [str(tmp_path / name) for name in ("a.parquet", "b.tsv", "c.jsonl", "d.csv")]
+    assert columns_before_rows(specs, ReadOptions()) == ["a", "b", "c"]
+    assert columns_before_rows(specs, ReadOptions(header=False)) == ["a", "0", "1"]

@@ -2,7 +2,8 @@
 
 A module here declares ``SUFFIXES`` (and ``read(path, options)``) for a file format, or ``SCHEME`` (and
 ``read(name, options)``) for specs such as ``tfds:…``, or both. They give rows of their own, with the source's column
-names. Another package adds such modules as entry points of the group ``bert_tf.sources``.
+names. A format that names its columns before its first row declares ``columns(path, options)``. Another package adds such
+modules as entry points of the group ``bert_tf.sources``.
 """
 
 from __future__ import annotations
@@ -113,6 +114,13 @@ def expand_specs(specs: Sequence[str]) -> list[str]:
     """
     found = [one for spec in specs for one in _resolve(spec)]
     return [f"{module.SCHEME}:{name}" if hasattr(module, "SCHEME") else name for module, name in found]
+
+
+def columns_before_rows(specs: Sequence[str], options: ReadOptions) -> list[str]:
+    """The columns that the files name, of files without a row too; none where the format has them in its rows only."""
+    found = [source for one in specs for source in _resolve(one)]
+    names = [module.columns(name, options) for module, name in found if hasattr(module, "columns")]
+    return list(dict.fromkeys(name for each in names for name in each))
 
 
 def schemes() -> dict[str, str]:

@@ -16,7 +16,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from bert_tf.data.files import is_workbook, suffix
-from bert_tf.data.header_rows import named_rows
+from bert_tf.data.header_rows import header_of, named_rows
 from bert_tf.data.notices import notice
 from bert_tf.data.records import Row
 from bert_tf.data.sources import excel
@@ -46,15 +46,27 @@ def read(path: str, options: ReadOptions) -> Iterator[Row]:
         notice(f"{path}: this is an Excel workbook, and is read as one", logging.INFO)
         yield from excel.read(path, options)
         return
-    is_csv = suffix(path) == ".csv"
-    quoted = options.quoting == "on" or (options.quoting == "auto" and is_csv)
+    usual, quoted = _usual(path, options)
 
     def hint(_: int) -> str:
         why = "quotation marks are text in this file" if quoted else "fields of this file are quoted"
         return f"Fix the line, or, if {why}, pass --data.quoting {'off' if quoted else 'on'}."
 
-    rows = _fields(path, options, "," if is_csv else "\t", quoted)
+    rows = _fields(path, options, usual, quoted)
     yield from named_rows(path, rows, header=options.header, mismatch_hint=hint)
+
+
+def columns(path: str, options: ReadOptions) -> list[str]:
+    """The names of a file's columns, of one without a row too."""
+    if is_workbook(path):
+        return excel.columns(path, options)
+    return header_of(_fields(path, options, *_usual(path, options)), header=options.header)
+
+
+def _usual(path: str, options: ReadOptions) -> tuple[str, bool]:
+    """What separates the fields by the name of the file, and whether they may be quoted."""
+    is_csv = suffix(path) == ".csv"
+    return "," if is_csv else "\t", options.quoting == "on" or (options.quoting == "auto" and is_csv)
 
 
 def _fields(path: str, options: ReadOptions, usual: str, quoted: bool) -> Iterator[tuple[int, list[str]]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from zipfile import BadZipFile
 
 from bert_tf.data.files import ZIP, open_binary
-from bert_tf.data.header_rows import named_rows
+from bert_tf.data.header_rows import header_of, named_rows
 from bert_tf.data.notices import notice
 from bert_tf.data.records import Row
 from bert_tf.errors import UserError
@@ -37,6 +37,12 @@ def read(path: str, options: ReadOptions) -> Iterator[Row]:
                 f"{path}: this is no Excel workbook. If it is text, give it a name that ends in .csv or .tsv."
             )
         yield from named_rows(path, _rows(path, file, options.header), header=options.header, mismatch_hint=hint)
+
+
+def columns(path: str, options: ReadOptions) -> list[str]:
+    """The names of a workbook's columns, of one without a row too."""
+    with open_binary(path) as file:
+        return header_of(_rows(path, file, options.header), header=options.header)
 
 
 def _rows(path: str, file: BinaryIO, header: bool) -> Iterator[tuple[int, list[Any]]]:

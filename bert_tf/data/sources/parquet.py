@@ -41,7 +41,15 @@ def read(path: str, options: ReadOptions) -> Iterator[Row]:
             raise UserError(f"{path}: not a readable Parquet file ({first_line(error)}).") from None
 
 
+def columns(path: str, options: ReadOptions) -> list[str]:
+    """The names of a file's columns, of one without a row too."""
+    from pyarrow import parquet
+
+    with open_binary(path) as file:
+        return list(parquet.ParquetFile(file).schema_arrow.names)
+
+
 def _short_floats(schema: Any) -> list[tuple[str, type[np.floating[Any]]]]:
     """The columns of floats in 16 or 32 bits: as Python's floats, in 64, 0.1 would be 0.10000000149011612."""
-    types = {"halffloat": np.float16, "float": np.float32}
+    types: dict[str, type[np.floating[Any]]] = {"halffloat": np.float16, "float": np.float32}
     return [(field.name, types[str(field.type)]) for field in schema if str(field.type) in types]
