@@ -69,7 +69,12 @@ class ModelServer:
         self.repository = Repository(served, poll_seconds=poll_seconds, retries=retries, on_change=self._report_health)
         self._queue = WorkQueue(limits.threads, limits.max_queued_requests)
         budget = ByteBudget(limits.max_queued_bytes)
-        self._socket = _listen(host, rest_api_port)
+        self._socket = _listen("--rest_api_port", host, rest_api_port)
+        try:
+            _listen("--port", host, port).close()  # gRPC would write a line of its own to stderr
+        except UserError:
+            self._socket.close()
+            raise
         self.rest_api_port: int = self._socket.getsockname()[1]
         self._grpc = grpc.server(
             # Each waiting prediction holds a thread; the others are for what is answered at once.
@@ -136,14 +141,14 @@ class ModelServer:
         self._health.report(ready and not self._closing)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(flag: str, host: str, port: int) -> socket.socket:
     try:
         listener = socket.create_server((host, port), backlog=512)
         # Connections inherit it; without it, head and body of an answer are 40 ms apart.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listener
     except OSError as error:
-        raise UserError(f"--rest_api_port {port}: cannot be listened on ({error.strerror}).") from None
+        raise UserError(f"{flag} {port}: cannot be listened on ({error.strerror}).") from None
 
 
 def _raise_open_files() -> None:
