@@ -238,7 +238,7 @@ def read_yaml(path: str | Path) -> tuple[dict[str, Any], dict[str, int]]:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--config {path}: cannot be read ({error}).") from None
+        raise UserError(f"--config {path}: cannot be read ({getattr(error, 'strerror', error)}).") from None
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         values = yaml.safe_load(text)
@@ -330,7 +330,7 @@ def _explain(
             return f"{where}: there is no such option; there are: {', '.join(known.values())}."
         case "value_error":
             return f"{where}: {message}."
-    return f"{where}: {message[0].lower()}{message[1:]}, not {problem['input']!r}."
+    return f"{where}: {message[0].lower()}{message[1:]}, not {problem['input']!r:.100}."
 
 
 def _fields_at(schema: Any, path: Sequence[str]) -> Iterable[str]:

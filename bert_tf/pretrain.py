@@ -25,7 +25,7 @@ def main(argv: Sequence[str]) -> None:
     """Reads ``--config`` and the flags over it, pre-trains, and writes the run directory."""
     parser = command_line.ArgumentParser(command="pretrain", description="Pre-train BERT.", examples=EXAMPLES)
     add_run_flags(parser)
-    argv = name_resumed_run(argv)
+    argv = name_resumed_run(argv, "pretrain")
     config_file = command_line.peek(argv, "--config")
     flags = with_plugins(PretrainingConfig, argv, read_yaml(config_file)[0] if config_file else {})
     command_line.add_config_flags(parser, flags, argv)

@@ -31,7 +31,7 @@ def test_flags_out_of_range(flag: str) -> None:
 
 @pytest.mark.parametrize("taken", ["--port", "--rest_api_port", "both"])
 def test_a_port_that_is_taken_is_one_message(tmp_path: Path, capfd: pytest.CaptureFixture[str], taken: str) -> None:
-    from bert_tf.server.model_server import ModelServer
+    from bert_tf.serving.server.model_server import ModelServer
 
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

@@ -35,6 +35,9 @@ _NAMES_OF_DATA = re.compile(r"(.*\.)?data\.(train|validation)|data|validation")
 
 _NAMES_SHOWN = 4
 
+_COMMANDS = {"experiment": "train", "multi_task": "train", "pretraining": "pretrain"}
+"""By kind of run, the command that trains it."""
+
 logger = logging.getLogger("bert_tf")
 
 
@@ -46,13 +49,17 @@ def add_run_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def name_resumed_run(argv: Sequence[str]) -> list[str]:
+def name_resumed_run(argv: Sequence[str], command: str = "train") -> list[str]:
     """The arguments of a command with, where it resumes, the flag that was left out: its config or its output.
 
     The folder that holds the config is the run, whatever the config says: it may have been moved or copied.
 
+    Args:
+        argv: the arguments.
+        command: its name.
+
     Raises:
-        UserError: neither is given.
+        UserError: neither is given, there is no run, or another command resumes it.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     add_run_flags(parser)
@@ -62,10 +69,14 @@ def name_resumed_run(argv: Sequence[str]) -> list[str]:
         return list(argv)
     if given.config is None and given.output is None:
         raise UserError("--resume: say which run: --config RUN/config.yaml, or --output RUN.")
+    run = RunDirectory(given.output if given.config is None else Path(given.config).parent)
+    kind = run.kind()
+    if kind is not None and (right := _COMMANDS.get(kind, command)) != command:
+        raise UserError(f"--resume: the run in {run.path} is of another kind: python -m bert_tf.{right} resumes it.")
     if given.config is None:
-        config = RunDirectory(given.output).config_file
-        return [*argv, "--config", str(config)] if config.is_file() else list(argv)
-    run = RunDirectory(Path(given.config).parent)
+        if kind is None:
+            raise _no_run(run)
+        return [*argv, "--config", str(run.config_file)] if run.config_file.is_file() else list(argv)
     if given.output is None and Path(given.config).name == run.config_file.name and run.is_run():
         return [*argv, "--output", str(run.path)]
     return list(argv)
@@ -125,12 +136,7 @@ def refuse_output_in_run(output: str | Path, flag: str = "--output") -> None:
 def _check_resumable(run: RunDirectory, config: RunConfig) -> None:
     kind = run.kind()
     if kind is None:
-        near = _runs_of_like_name(run.path)
-        hint = f" There is {', '.join(near)}." if near else ""
-        raise UserError(
-            f"--resume: there is no run in {run.path}.{hint} Give --config RUN/config.yaml or --output RUN, or leave "
-            "out --resume to start one."
-        )
+        raise _no_run(run)
     if whole := run.whole():
         raise UserError(f"--resume: {run.path} is a task of the run {whole}: give --config {whole / 'config.yaml'}.")
     if kind != config.kind:
@@ -138,11 +144,21 @@ def _check_resumable(run: RunDirectory, config: RunConfig) -> None:
     if run.config_file.exists():
         _check_same_config(run, config)
     training_files.check_unchanged(run.training_files, config.training_data())
-    if not saved_steps(run.checkpoints) and (run.model.exists() or run.metrics()):
+    has_saved = run.model.exists() or run.metrics() or (run.checkpoints / "checkpoint").exists()
+    if has_saved and not saved_steps(run.checkpoints):
         raise UserError(
             f"--resume: the run in {run.path} has been trained, but {run.checkpoints} holds no checkpoint any more. "
             "Put it back, or start a new run with another --output."
         )
+
+
+def _no_run(run: RunDirectory) -> UserError:
+    near = _runs_of_like_name(run.path)
+    hint = f" There is {', '.join(near)}." if near else ""
+    return UserError(
+        f"--resume: there is no run in {run.path}.{hint} Give --config RUN/config.yaml or --output RUN, or leave "
+        "out --resume to start one."
+    )
 
 
 def _check_same_config(run: RunDirectory, config: RunConfig) -> None:

@@ -164,6 +164,26 @@ def test_trained_runs_without_their_checkpoints_are_not_begun_anew(run: RunDirec
     check_startable(run, experiment(run.path), True)
 
 
+def test_checkpoints_that_are_named_but_gone_are_not_begun_anew(run: RunDirectory) -> None:
+    check_startable(run, experiment(run.path), True)  # stopped before its first checkpoint
+    run.checkpoints.mkdir()
+    (run.checkpoints / "checkpoint").touch()
+    (run.checkpoints / "ckpt-3.data-00000-of-00001").touch()
+    with pytest.raises(UserError, match="holds no checkpoint any more"):
+        check_startable(run, experiment(run.path), True)
+
+
+def test_the_command_that_resumes_a_run_is_named(run: RunDirectory, tmp_path: Path) -> None:
+    other = RunDirectory.create(pretraining(tmp_path / "p"))
+    for flags in (["--output", str(run.path)], ["--config", str(run.config_file)]):
+        with pytest.raises(UserError, match="of another kind: python -m bert_tf.train resumes it"):
+            name_resumed_run(["--resume", *flags], "pretrain")
+    with pytest.raises(UserError, match="of another kind: python -m bert_tf.pretrain resumes it"):
+        name_resumed_run(["--resume", "--output", str(other.path)])
+    with pytest.raises(UserError, match=r"there is no run in .*firsd\. There is .*runs/first\."):
+        name_resumed_run(["--resume", "--output", str(run.path.with_name("firsd"))])
+
+
 def test_a_task_of_several_is_resumed_by_its_run(tmp_path: Path) -> None:
     whole = RunDirectory.create(several(tmp_path / "m"))
     part = RunDirectory.create(several(tmp_path / "m").experiment("a"))

@@ -2,8 +2,8 @@
 
 A module here declares ``SUFFIXES`` (and ``read(path, options)``) for a file format, or ``SCHEME`` (and
 ``read(name, options)``) for specs such as ``tfds:…``, or both. They give rows of their own, with the source's column
-names. A format that names its columns before its first row declares ``columns(path, options)``. Another package adds such
-modules as entry points of the group ``bert_tf.sources``.
+names. A format that names its columns before its first row declares ``columns(path, options)``. Another package adds
+such modules as entry points of the group ``bert_tf.sources``.
 """
 
 from __future__ import annotations
