@@ -228,9 +228,14 @@ class _Raw(io.FileIO):
 
 
 def _reason(error: Exception) -> str:
-    """Such as "No space left on device"; HDF5 has it in the middle of its message."""
-    number = re.search(r"errno = (\d+)", str(error))
-    return os.strerror(int(number[1])) if number else getattr(error, "strerror", None) or first_line(error)
+    """Such as "No space left on device", which HDF5, TensorFlow, safetensors and shutil have amid other things."""
+    if reason := getattr(error, "strerror", None):
+        return str(reason)
+    text = str(error)
+    if number := re.search(r"(?:errno = |os error |\[Errno )(\d+)", text):
+        return os.strerror(int(number[1]))
+    known = map(os.strerror, sorted(errno.errorcode))
+    return next((reason for reason in known if f"; {reason}" in text), None) or first_line(error)
 
 
 def _is_of_writing(error: Exception) -> bool:

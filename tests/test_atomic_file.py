@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -137,3 +139,26 @@ def test_output_beside_something_that_matters_more(tmp_path: Path) -> None:
     assert everything(tmp_path) == {"out": b"text"}
     with OutputIfPossible(None) as output:
         output.writelines(["text"])
+
+
+def test_a_full_disk_has_one_name_in_every_library() -> None:
+    tensorflow = pytest.importorskip("tensorflow")
+    full = "No space left on device"
+
+    class SafetensorError(Exception):
+        pass
+
+    for error in (
+        OSError(errno.ENOSPC, full, "a", None, "b"),
+        shutil.Error([("a", "b", f"[Errno 28] {full}: 'a' -> 'b'"), ("c", "d", f"[Errno 28] {full}: 'c' -> 'd'")]),
+        RuntimeError(
+            f"Can't decrement id ref count (unable to extend file properly, errno = 28, error message = '{full}')"
+        ),
+        SafetensorError(f"Error while serializing: I/O error: {full} (os error 28)"),
+        tensorflow.errors.ResourceExhaustedError(None, None, f"{{node}} e/variables; {full} [Op:SaveV2]"),
+    ):
+        with (
+            pytest.raises(UserError, match=rf"^--output e: cannot be written \({full}\)\.$"),
+            write_errors("--output e"),
+        ):
+            raise error

@@ -13,8 +13,9 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, Any, BinaryIO
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from bert_tf.atomic_file import open_bytes_atomically, write_errors
 from bert_tf.data.notices import notice
@@ -148,6 +149,7 @@ def _excel(file: IO[Any], own: Sequence[str], example: Example | None) -> Iterat
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
     from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+    from openpyxl.writer.excel import ExcelWriter
 
     book = Workbook(write_only=True)
     sheet = book.create_sheet("predictions")
@@ -179,11 +181,20 @@ def _excel(file: IO[Any], own: Sequence[str], example: Example | None) -> Iterat
             raise UserError(f"--output: a worksheet has room for {_MOST_ROWS - 1:,} records: write .csv or .jsonl.")
         sheet.append([cell(value) for value in columns.cells(values, answer)])
 
-    yield write
-    if not columns.names and example is not None:
-        sheet.append([cell(name) for name in columns.begin({}, example())])
-    with write_errors("--output"):
-        book.save(file)
+    archive = ZipFile(file, "w", ZIP_DEFLATED, allowZip64=True)
+    try:
+        yield write
+        if not columns.names and example is not None:
+            sheet.append([cell(name) for name in columns.begin({}, example())])
+        with write_errors("--output"):
+            sheet.close()
+            ExcelWriter(book, archive).save()
+    except BaseException:
+        # Else they would go on when they are collected, and complain on stderr.
+        archive.fp = None
+        with suppress(Exception):
+            sheet.close()
+        raise
 
 
 _WRITERS: dict[str, Callable[[IO[Any], Sequence[str], Example | None], Any]] = {

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import csv
+import errno
+import gc
 import gzip
+import io
 import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +22,7 @@ import pytest
 from bert_tf.data.records import Row
 from bert_tf.data.sources import ReadOptions, columns_before_rows, open_records
 from bert_tf.errors import UserError
+from bert_tf.inference import answer_files
 from bert_tf.inference.answer_files import answer_format, columns_of, flat, open_answers
 from bert_tf.tasks.answer_values import record_of
 
@@ -141,3 +149,30 @@ def test_columns_are_known_before_the_first_row(tmp_path: Path) -> None:
     specs = [str(tmp_path / name) for name in ("a.parquet", "b.tsv", "c.jsonl", "d.csv")]
     assert columns_before_rows(specs, ReadOptions()) == ["a", "b", "c"]
     assert columns_before_rows(specs, ReadOptions(header=False)) == ["a", "0", "1"]
+
+
+def stopped(path: str) -> None:
+    with open_answers(path) as write_answer:
+        write_answer(Row("x", 1, ROWS[0]), ANSWERS[0])
+        raise KeyboardInterrupt
+
+
+def test_a_full_disk_below_a_workbook_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class FullDisk(io.BytesIO):
+        def write(self, data: Any) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    @contextmanager
+    def full_disk(path: str, flag: str) -> Iterator[io.BytesIO]:
+        with FullDisk() as file:
+            yield file
+
+    ignored: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    monkeypatch.setattr(answer_files, "open_bytes_atomically", full_disk)
+    with pytest.raises(UserError, match=r"--output: cannot be written \(No space left on device\)"):
+        write(tmp_path / "x.xlsx")
+    with pytest.raises(KeyboardInterrupt):
+        stopped(str(tmp_path / "x.xlsx"))
+    gc.collect()
+    assert ignored == []
