@@ -201,6 +201,7 @@ class RunDirectory:
         try:
             with write_errors(self.model, "The model before is kept, if there was one. Make room and use --resume."):
                 task.save_to_preset(str(new))
+                _copy_others(self.model, new)
                 shutil.rmtree(old, ignore_errors=True)
                 if self.model.exists():
                     self.model.rename(old)
@@ -294,3 +295,12 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return values if isinstance(values, dict) else {}
+
+
+def _copy_others(old: Path, new: Path) -> None:
+    """Copies what somebody put beside a model, such as notes, to the model that replaces it."""
+    for path in old.rglob("*"):
+        target = new / path.relative_to(old)
+        if path.is_file() and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, target)

@@ -60,3 +60,23 @@ def test_a_full_disk_is_one_message(tmp_path: Path) -> None:
     with largest_file(10), pytest.raises(UserError, match=r"metrics\.jsonl: cannot be written \(File too large\)"):
         run.append_metrics({"epoch": 1, "step": 4})
     run.add_to_environment(steps=4)  # where there is no file yet, too
+
+
+def test_what_somebody_put_beside_a_model_stays(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    run.save_model(Weights("first"))
+    (run.model / "assets" / "notes.txt").write_text("mine")
+    run.save_model(Weights("second"))
+    assert (run.model / "weights").read_text() == "second"
+    assert (run.model / "assets" / "notes.txt").read_text() == "mine"
+
+
+class Weights:
+    """A model of one file."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def save_to_preset(self, folder: str) -> None:
+        (Path(folder) / "assets").mkdir(parents=True)
+        (Path(folder) / "weights").write_text(self.text)
