@@ -35,6 +35,7 @@ FILES = {
     "unlabelled.jsonl": b'{"text": "a"}\n',
     "quotes.csv": b'text,label\n"a,x\n',
     "header.tsv": b"text\tlabel\n",
+    "words.txt": b"a O\nb B-X\n",
     "lists.jsonl": b'{"text": "a", "label": ["x"]}\n',
     "line_end.jsonl": b'{"text": "a", "label": "x\\ny"}\n',
     "half_list.csv": b"text,label\na,\"['x', y]\"\n",
@@ -64,6 +65,10 @@ TRAIN = ["train", "--backbone", "scratch:tiny", "--output", "out"]
         ([*TRAIN, "--data.train", "table.docx"], "table.docx: the format .docx is not known"),
         ([*TRAIN, "--data.train", "fields.tsv"], "fields.tsv line 3: 1 fields"),
         ([*TRAIN, "--data.train", "columns.csv"], "columns.csv: there is no column 'text'"),
+        (
+            [*TRAIN, "--task", "tagging", "--data.train", "words.txt"],
+            "plain text, a text a line; a table is named .tsv",
+        ),
         ([*TRAIN, "--data.train", "good.tsv", "--data.columns.label", "stars"], "good.tsv: there is no column 'stars'"),
         ([*TRAIN, "--data.train", "good.tsv", "--data.columns.lable", "x"], "--data.columns.lable: this task has no"),
         ([*TRAIN, "--data.train", "broken.jsonl"], "broken.jsonl line 2 column 9: "),

@@ -207,12 +207,15 @@ def _missing_column(row: Row, named: Sequence[str], first_of_source: bool, neede
     found = ", ".join(map(repr, named))
     is_target = name in wanted.required and name not in wanted.texts
     hint = f" {wanted.without_target}" if is_target and wanted.without_target else ""
-    json_lines = (
-        f" It was read as JSON Lines; squad:{row.file} reads SQuAD's JSON, or says what is wrong with it."
-        if suffix(row.file) == ".json"
-        else ""
-    )
+    read_as = _READ_AS.get(suffix(row.file), "").format(file=row.file)
     return (
         f"{row.file if first_of_source else row.where()}: there is no column {wanted.source_names.get(name, name)!r}; "
-        f"there are: {found}. Name the right one with {wanted.flag}.{name} NAME.{hint}{json_lines}"
+        f"there are: {found}. Name the right one with {wanted.flag}.{name} NAME.{hint}{read_as}"
     )
+
+
+_READ_AS = {
+    ".json": " It was read as JSON Lines; squad:{file} reads SQuAD's JSON, or says what is wrong with it.",
+    ".txt": " It was read as plain text, a text a line; a table is named .tsv or .csv, words with tags .conll.",
+}
+"""What a file was taken for by its name, where that can be the mistake."""
