@@ -18,7 +18,7 @@ venv: $(INSTALLED)
 
 # The lock file holds every version; the extras say which packages of it are installed.
 # The English checkpoint declares dependencies (PyTorch among them) that reading its weights does not need.
-$(INSTALLED): setup.py requirements.lock
+$(INSTALLED): setup.py pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet -c requirements.lock -e '.[serving,demo,excel,chinese,translation,beam,dev]'
@@ -48,7 +48,7 @@ TESTED = The versions that were tested together: pip install -c
 
 lock: venv
 	$(BIN)/python -m pip install --quiet pip-tools
-	$(COMPILE) --extra all --output-file requirements.lock setup.py
+	$(COMPILE) --extra all --output-file requirements.lock pyproject.toml
 	sed -i "1i # $(TESTED) requirements.lock -e '.[all]'\n# Regenerate with: make lock" requirements.lock
 
 clean:

@@ -6,13 +6,11 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import distributions
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import Any
 
 import pytest
-import setuptools
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -35,15 +33,10 @@ def pins() -> dict[str, Version]:
     return {canonicalize_name(name): Version(version) for name, version in parted}
 
 
-def declared(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Requirement]]:
-    """The requirements in setup.py: of the core (``""``) and of each extra."""
-    given: dict[str, Any] = {}
-    monkeypatch.setattr(setuptools, "setup", lambda **arguments: given.update(arguments))
-    spec = spec_from_file_location("bert_tf_setup", REPOSITORY / "setup.py")
-    assert spec is not None
-    assert spec.loader is not None
-    spec.loader.exec_module(module_from_spec(spec))
-    extras = {"": given["install_requires"], **given["extras_require"]}
+def declared() -> dict[str, list[Requirement]]:
+    """The requirements in pyproject.toml: of the core (``""``) and of each extra."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = {"": project["dependencies"], **project["optional-dependencies"]}
     return {extra: [Requirement(text) for text in texts] for extra, texts in extras.items()}
 
 
@@ -53,10 +46,10 @@ def locked() -> dict[str, Version]:
     return {canonicalize_name(name): Version(version) for name, version in parted}
 
 
-def test_every_requirement_allows_what_colab_has(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_requirement_allows_what_colab_has() -> None:
     there = pins()
     moved = set()
-    for requirements in declared(monkeypatch).values():
+    for requirements in declared().values():
         for requirement in requirements:
             name = canonicalize_name(requirement.name)
             if name in there and not requirement.specifier.contains(there[name]):
@@ -64,8 +57,8 @@ def test_every_requirement_allows_what_colab_has(monkeypatch: pytest.MonkeyPatch
     assert moved <= MOVED.keys()
 
 
-def test_the_health_service_leaves_protobuf_5(monkeypatch: pytest.MonkeyPatch) -> None:
-    requirements = [one for group in declared(monkeypatch).values() for one in group]
+def test_the_health_service_leaves_protobuf_5() -> None:
+    requirements = [one for group in declared().values() for one in group]
     (specifier,) = {one.specifier for one in requirements if one.name == "grpcio-health-checking"}
     assert specifier.contains("1.71.2")
     assert not specifier.contains("1.72.0")  # needs protobuf 6

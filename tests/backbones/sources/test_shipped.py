@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-import re
+import tomllib
 
 import h5py
 import numpy as np
@@ -31,9 +31,8 @@ def test_it_is_small_and_in_half_precision() -> None:
 
 def test_every_file_of_it_is_packaged() -> None:
     assert ZH_MINI is not None
-    declared = re.search(r"package_data=\{\s*\"bert_tf\": \[(.*?)\]", (REPOSITORY / "setup.py").read_text(), re.DOTALL)
-    assert declared is not None
-    globs = re.findall(r'"([^"]+)"', declared[1])
+    settings = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    globs = settings["package-data"]["bert_tf"]
     for path in ZH_MINI.rglob("*"):
         name = path.relative_to(REPOSITORY / "bert_tf").as_posix()
         found = [glob for glob in globs if fnmatch.fnmatch(name, glob) and name.count("/") == glob.count("/")]
