@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 
@@ -30,22 +31,7 @@ INPUTS = {
 
 def main(argv: Sequence[str]) -> None:
     """Writes each record in order: its own columns, by their own names, and the answer."""
-    parser = command_line.ArgumentParser(command="predict", description="Answer texts.", examples=EXAMPLES)
-    add_model_flags(parser, task="fill")
-    parser.add_argument("--data", nargs="+", metavar="SPEC", help="data specs; labels are not needed")
-    for name, help_text in INPUTS.items():
-        action = "append" if name == "choices" else "extend"
-        parser.add_argument(f"--{name}", nargs="+", action=action, metavar=name.upper(), help=help_text)
-    parser.add_argument(
-        "--output",
-        metavar="FILE",
-        help=".jsonl, .csv, .tsv or .xlsx [JSON Lines on stdout]; written whole or not at all",
-    )
-    parser.add_argument("--batch_size", type=command_line.positive, metavar="N", help="largest batch [the run's]")
-    parser.add_argument("--top_k", type=command_line.positive, metavar="N", help="answers, in tasks that give several")
-    command_line.add_encoding_flag(parser)
-    add_head_flags(parser, ColumnFlags, argv)
-    arguments = parser.parse_args(argv)
+    arguments = _parse(argv)
     command_line.start_logging(arguments.quiet)
     given = {name: getattr(arguments, name) for name in INPUTS if getattr(arguments, name) is not None}
     if bool(arguments.data) == bool(given):
@@ -97,6 +83,25 @@ def main(argv: Sequence[str]) -> None:
     with open_answers(arguments.output, columns, lambda: example_answer(task)) as write:
         for row, answer in bar:
             write(row, answer)
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = command_line.ArgumentParser(command="predict", description="Answer texts.", examples=EXAMPLES)
+    add_model_flags(parser, task="fill")
+    parser.add_argument("--data", nargs="+", metavar="SPEC", help="data specs; labels are not needed")
+    for name, help_text in INPUTS.items():
+        action = "append" if name == "choices" else "extend"
+        parser.add_argument(f"--{name}", nargs="+", action=action, metavar=name.upper(), help=help_text)
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help=".jsonl, .csv, .tsv or .xlsx [JSON Lines on stdout]; written whole or not at all",
+    )
+    parser.add_argument("--batch_size", type=command_line.positive, metavar="N", help="largest batch [the run's]")
+    parser.add_argument("--top_k", type=command_line.positive, metavar="N", help="answers, in tasks that give several")
+    command_line.add_encoding_flag(parser)
+    add_head_flags(parser, ColumnFlags, argv)
+    return parser.parse_args(argv)
 
 
 if __name__ == "__main__":

@@ -60,14 +60,14 @@ def _parser() -> command_line.ArgumentParser:
     parser = command_line.ArgumentParser(
         command="serve", description="Serve exported models over gRPC and REST.", examples=EXAMPLES
     )
-    add, count, positive = parser.add_argument, _not_negative, command_line.positive
+    add = parser.add_argument
     add("--model_name", default="default", help="name that clients ask for [default]")
     add("--model_base_path", metavar="DIR", help="directory that holds the version directories")
     add("--model_config_file", metavar="FILE", help="models.config of TF Serving, for several models")
     add("--port", type=int, default=8500, metavar="N", help="gRPC port, 0: a free one [8500]")
     add("--rest_api_port", type=int, default=8501, metavar="N", help="REST port, 0: a free one [8501]")
     add("--host", default="127.0.0.1", help="address to listen on [127.0.0.1]")
-    add("--versions_kept", type=positive, default=1, metavar="N", help="newest versions served [1]")
+    add("--versions_kept", type=command_line.positive, default=1, metavar="N", help="newest versions served [1]")
     add(
         "--file_system_poll_wait_seconds",
         type=_seconds,
@@ -77,14 +77,14 @@ def _parser() -> command_line.ArgumentParser:
     )
     add(
         "--max_num_load_retries",
-        type=count,
+        type=_not_negative,
         default=5,
         metavar="N",
         help="further attempts to load a version that could not be loaded [5]",
     )
     add(
         "--load_retry_interval_micros",
-        type=count,
+        type=_not_negative,
         default=60_000_000,
         metavar="N",
         help="microseconds between them [60000000]",
@@ -98,7 +98,12 @@ def _parser() -> command_line.ArgumentParser:
         metavar="true|false",
         help="numeric gRPC outputs as tensor_content [false]",
     )
-    limits = parser.add_argument_group("limits")
+    _add_limits(parser.add_argument_group("limits"))
+    return parser
+
+
+def _add_limits(limits: argparse._ArgumentGroup) -> None:
+    count, positive = _not_negative, command_line.positive
     limits.add_argument(
         "--rest_api_timeout_in_ms",
         type=positive,
@@ -135,7 +140,6 @@ def _parser() -> command_line.ArgumentParser:
         metavar="N",
         help="batches that run at a time [number of cores, at least 2]",
     )
-    return parser
 
 
 def _models(arguments: argparse.Namespace) -> dict[str, ServedModel]:

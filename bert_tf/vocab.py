@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator, Sequence
 
 from pydantic import BaseModel, Field
@@ -23,31 +24,7 @@ class Flags(BaseModel):
 
 def main(argv: Sequence[str]) -> None:
     """Writes ``vocab.txt``, one token per line, and prints how well it fits the texts."""
-    parser = command_line.ArgumentParser(
-        command="vocab", description="Learn a WordPiece vocabulary.", examples=EXAMPLES
-    )
-    parser.add_argument("--data", nargs="+", required=True, metavar="SPEC", help="data specs; the column text is read")
-    parser.add_argument(
-        "--size", type=command_line.positive, default=21128, metavar="N", help="largest number of tokens [21128]"
-    )
-    parser.add_argument("--output", required=True, metavar="FILE", help="vocab.txt to write")
-    parser.add_argument(
-        "--lowercase", choices=["true", "false"], default="true", help="lower-case, strip accents [true]"
-    )
-    parser.add_argument(
-        "--min_frequency",
-        type=command_line.positive,
-        default=2,
-        metavar="N",
-        help="pieces are joined that often at least [2]",
-    )
-    parser.add_argument(
-        "--reserved_tokens", nargs="+", default=[], metavar="TOKEN", help="further tokens, after [PAD] … [MASK]"
-    )
-    parser.add_argument("--held_out", nargs="+", metavar="SPEC", help="texts to report on [those of --data]")
-    command_line.add_encoding_flag(parser)
-    command_line.add_config_flags(parser, Flags, argv)
-    arguments = parser.parse_args(argv)
+    arguments = _parse(argv)
     command_line.start_logging(arguments.quiet)
 
     from bert_tf.data.input_files import input_files
@@ -86,6 +63,34 @@ def main(argv: Sequence[str]) -> None:
     for name, value in report.as_dict().items():
         rows.append([name.replace("_", " "), f"{value:,}" if isinstance(value, int) else f"{value:.4f}"])
     print(table(rows))
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = command_line.ArgumentParser(
+        command="vocab", description="Learn a WordPiece vocabulary.", examples=EXAMPLES
+    )
+    parser.add_argument("--data", nargs="+", required=True, metavar="SPEC", help="data specs; the column text is read")
+    parser.add_argument(
+        "--size", type=command_line.positive, default=21128, metavar="N", help="largest number of tokens [21128]"
+    )
+    parser.add_argument("--output", required=True, metavar="FILE", help="vocab.txt to write")
+    parser.add_argument(
+        "--lowercase", choices=["true", "false"], default="true", help="lower-case, strip accents [true]"
+    )
+    parser.add_argument(
+        "--min_frequency",
+        type=command_line.positive,
+        default=2,
+        metavar="N",
+        help="pieces are joined that often at least [2]",
+    )
+    parser.add_argument(
+        "--reserved_tokens", nargs="+", default=[], metavar="TOKEN", help="further tokens, after [PAD] … [MASK]"
+    )
+    parser.add_argument("--held_out", nargs="+", metavar="SPEC", help="texts to report on [those of --data]")
+    command_line.add_encoding_flag(parser)
+    command_line.add_config_flags(parser, Flags, argv)
+    return parser.parse_args(argv)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from typing import IO, Any, BinaryIO
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -49,11 +50,8 @@ def answer_format(path: str | None) -> str:
             f"--output {path}: the format is told by the ending, one of {', '.join(_WRITERS)} (all but .xlsx also with "
             ".gz)."
         )
-    if ending == ".xlsx":
-        try:
-            import openpyxl  # noqa: F401
-        except ImportError:
-            raise UserError(f'--output {path}: .xlsx needs openpyxl: pip install "bert-tf[excel]".') from None
+    if ending == ".xlsx" and find_spec("openpyxl") is None:
+        raise UserError(f'--output {path}: .xlsx needs openpyxl: pip install "bert-tf[excel]".')
     return ending
 
 

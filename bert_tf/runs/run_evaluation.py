@@ -14,7 +14,7 @@ from bert_tf.data.records import Records
 from bert_tf.data.sources import open_records
 from bert_tf.data.splits import Splits, open_splits
 from bert_tf.errors import UserError
-from bert_tf.inference.predict import answer_labelled, scores_of
+from bert_tf.inference.predict import Answered, answer_labelled, scores_of
 from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.runs.untrained import UntrainedModel
 from bert_tf.tasks.mistakes import mistake_lines
@@ -99,13 +99,17 @@ def evaluate_run(
         cleaned = with_clean_texts(records, config.data.cleaning, task.text_columns)
         models |= task.baselines(LabelledRows(train, task, unknown), LabelledRows(cleaned, task, unknown))
     files = task.evaluation_files(done.targets, done.finished, done.rows)
-    mistakes = None
-    if type(task).mistake is not TextTask.mistake:
-        answers = task.answers(done.finished, done.rows)
-        wrong = [task.mistake(*each) for each in zip(done.rows, done.targets, answers, strict=True)]
-        mistakes = mistake_lines(done.rows, wrong)
     name = f"{records.name}: {models['model']['examples']} examples"
-    return Scores(name, models, files, mistakes, Monitor.of(task, config.training))
+    return Scores(name, models, files, _mistakes(task, done), Monitor.of(task, config.training))
+
+
+def _mistakes(task: TextTask, done: Answered) -> list[dict[str, Any]] | None:
+    """The wrong answers; ``None`` for a task that cannot tell."""
+    if type(task).mistake is TextTask.mistake:
+        return None
+    answers = task.answers(done.finished, done.rows)
+    wrong = [task.mistake(*each) for each in zip(done.rows, done.targets, answers, strict=True)]
+    return mistake_lines(done.rows, wrong)
 
 
 def open_evaluation_data(
