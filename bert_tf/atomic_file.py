@@ -229,11 +229,11 @@ class _Raw(io.FileIO):
 
 def _reason(error: Exception) -> str:
     """Such as "No space left on device", which HDF5, TensorFlow, safetensors and shutil have amid other things."""
-    if reason := getattr(error, "strerror", None):
-        return str(reason)
     text = str(error)
     if number := re.search(r"(?:errno = |os error |\[Errno )(\d+)", text):
         return os.strerror(int(number[1]))
+    if reason := getattr(error, "strerror", None):
+        return str(reason)
     known = map(os.strerror, sorted(errno.errorcode))
     return next((reason for reason in known if f"; {reason}" in text), None) or first_line(error)
 

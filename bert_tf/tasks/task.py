@@ -107,10 +107,10 @@ class TextTask(TaskSchema, DirectAnswers):
             UserError: there is no such preset, files of the saved task are missing or others than those that were
                 saved with it, or a new head lacks an argument.
         """
-        if not is_saved_task(preset, cls) or "num_classes" in kwargs:
-            return cls._new_head(preset, **kwargs)
         if load_weights and Path(preset).is_dir():
             check_files(preset)
+        if not is_saved_task(preset, cls) or "num_classes" in kwargs:
+            return cls._new_head(preset, **kwargs)
         check_same_labels(preset, kwargs.get("labels"))
         task = get_preset_loader(preset).load_task(cls, load_weights, True, **kwargs)
         if load_weights:

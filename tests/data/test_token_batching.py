@@ -77,7 +77,7 @@ def test_a_row_that_fits_no_batch_is_an_error(task: TextClassifier) -> None:
 
 
 def test_texts_of_unlike_length_cannot_share_a_batch_of_so_many_tokens() -> None:
-    with pytest.raises(ValueError, match="max_tokens_per_batch puts texts of similar length together"):
+    with pytest.raises(ValueError, match="max_tokens_per_batch batches texts of similar length"):
         DataConfig(max_tokens_per_batch=100, length_bucketing=False)
 
 

@@ -17,6 +17,7 @@ from bert_tf.multi_task.multi_task_config import SamplingConfig
 from bert_tf.multi_task.multi_task_model import MultiTaskModel
 from bert_tf.multi_task.multi_task_progress import MultiTaskProgress, TaskEarlyStopping
 from bert_tf.runs.run_directory import RunDirectory
+from bert_tf.tasks.monitor import Monitor
 from bert_tf.training.loop import train
 from tests.multi_task.small_tasks import small_tasks, small_updates
 from tests.training.test_loop import Kill, weights
@@ -84,7 +85,7 @@ def trained(folder: Path, model: MultiTaskModel, *, resume: bool = False, kill: 
     progress = MultiTaskProgress()
     sampling = SamplingConfig(strategy="temperature", temperature=2)
     updates = small_updates(model, recipe(), sampling=sampling, progress=progress)
-    metrics = {"sentiment": ("accuracy", True), "length": ("pearson_spearman", True)}
+    metrics = {"sentiment": Monitor("accuracy", "max"), "length": Monitor("pearson_spearman", "max")}
     callbacks = [StopLength(), TaskEarlyStopping({"length": 1}, metrics, progress)]
     callbacks += [] if kill is None else [Kill(kill)]
     train(model, updates, recipe(), RunDirectory(folder), resume=resume, callbacks=callbacks, progress=progress)
