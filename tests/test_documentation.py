@@ -79,3 +79,9 @@ def check_heads(config: BaseModel) -> None:
         return  # of a pre-training
     for task in config.tasks.values() if isinstance(config, MultiTaskConfig) else [config]:
         validate(find_schema(task.task).Options, task.head, flag_prefix="head.")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
+def test_files_that_are_named_exist(page: Path) -> None:
+    named = re.findall(r"`((?:tests|benchmarks|configs|bert_tf)/[\w/]+\.\w+)`", page.read_text(encoding="utf-8"))
+    assert [name for name in named if not (REPOSITORY / name).exists()] == []
