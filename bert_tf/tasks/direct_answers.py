@@ -18,6 +18,7 @@ from bert_tf.data.records import Row
 from bert_tf.data.training_records import dataset_examples
 from bert_tf.errors import UserError
 from bert_tf.modeling.encoders.layer_outputs import layer_outputs
+from bert_tf.modeling.mask_values import MASKED
 from bert_tf.tasks.answer_values import short_floats
 from bert_tf.tasks.keras_training import KerasTraining
 
@@ -86,7 +87,7 @@ class DirectAnswers(KerasTraining):
         """Keras's ``predict``: the model's outputs, such as logits; :meth:`answer` makes them readable.
 
         Texts of one batch start no pipeline and show no progress bar. Of a task that cuts long texts, each window has a
-        row; batches that differ in length are filled up with -1e9.
+        row; batches that differ in length are padded with ``MASKED``.
 
         Args:
             x: texts, pairs or records, as :meth:`answer` takes them; columns of texts; a ``tf.data.Dataset``.
@@ -159,7 +160,7 @@ class DirectAnswers(KerasTraining):
 
         graph = self._kept_graph("encode", encode)
         batches = (column_arrays(rows[start : start + batch_size], specs) for start in range(0, len(rows), batch_size))
-        return concatenate([keras.Model.predict_on_batch(self, graph(batch)) for batch in batches], filling=-1e9)
+        return concatenate([keras.Model.predict_on_batch(self, graph(batch)) for batch in batches], filling=MASKED)
 
     def _kept_graph(self, name: str, compile_graph: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
         """A compiled function, made anew where an option of the task or the preprocessor, a constant in it, changed."""

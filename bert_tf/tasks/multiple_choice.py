@@ -15,12 +15,11 @@ from bert_tf.data.records import Records, Row
 from bert_tf.errors import UserError
 from bert_tf.modeling.layers.pooling import pool
 from bert_tf.modeling.layers.window_pooling import fold, unfold
+from bert_tf.modeling.mask_values import MASKED
 from bert_tf.tasks.mistakes import Mistake, different
 from bert_tf.tasks.schemas.multiple_choice import MultipleChoiceSchema
 from bert_tf.tasks.task import TextTask
 from bert_tf.tokenization.text_preprocessor import TextPreprocessor, group
-
-_NO_CHOICE = -1e9
 
 
 @keras.saving.register_keras_serializable(package="bert_tf")
@@ -91,7 +90,7 @@ class ChoiceScorer(MultipleChoiceSchema, TextTask):
         folded = {name: fold(value) for name, value in inputs.items()}
         logits = unfold(super().call(folded, training=training), inputs["padding_mask"])[..., 0]
         is_choice = tf.reduce_any(inputs["padding_mask"] > 0, -1)
-        return tf.where(is_choice, tf.cast(logits, tf.float32), _NO_CHOICE)
+        return tf.where(is_choice, tf.cast(logits, tf.float32), MASKED)
 
     @classmethod
     def learn_from(

@@ -18,8 +18,9 @@ from bert_tf.data.answer_spans import NO_ANSWER, NOT_FOUND, find_answer
 from bert_tf.data.records import Records, Row, is_missing
 from bert_tf.errors import UserError
 from bert_tf.metrics.question_answering_metrics import answer_metrics, answer_scores, best_threshold
-from bert_tf.modeling.decoding.best_spans import IMPOSSIBLE, best_spans_of_records, best_spans_of_windows
+from bert_tf.modeling.decoding.best_spans import best_spans_of_records, best_spans_of_windows
 from bert_tf.modeling.layers.pooling import token_vectors
+from bert_tf.modeling.mask_values import MASKED, MASKED_IN_HALF_PRECISION
 from bert_tf.tasks.mistakes import Mistake
 from bert_tf.tasks.schemas.question_answering import QuestionAnsweringSchema
 from bert_tf.tasks.task import TextTask
@@ -89,7 +90,7 @@ class QuestionAnswerer(QuestionAnsweringSchema, TextTask):
         inputs = backbone.input
         logits = self.output_dense(token_vectors(backbone(inputs)))
         # Neither loss nor answers depend on how far a batch is filled up.
-        outputs = keras.ops.where(inputs["padding_mask"][..., None] > 0, logits, -1e4)
+        outputs = keras.ops.where(inputs["padding_mask"][..., None] > 0, logits, MASKED_IN_HALF_PRECISION)
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
 
         # === Config ===
@@ -232,13 +233,13 @@ class QuestionAnswerer(QuestionAnsweringSchema, TextTask):
         batch = tf.size(contexts)
         best, which = best_spans_of_records(scores, windows.record, batch)
         null = tf.math.unsorted_segment_min(null, windows.record, batch)
-        exists = best > IMPOSSIBLE / 2
+        exists = best > MASKED / 2
         starts, ends = (
             tf.where(exists, _characters(offsets, tf.gather(tf.reshape(tokens, [-1]), which)), 0)
             for offsets, tokens in ((windows.starts, first), (windows.ends, last))
         )
         texts = tf.strings.substr(contexts[:, None], starts, ends - starts, unit="UTF8_CHAR")
-        against = null[:, None] if self.null_answers else tf.fill([batch, 1], IMPOSSIBLE)
+        against = null[:, None] if self.null_answers else tf.fill([batch, 1], MASKED)
         probabilities = tf.nn.softmax(tf.concat([best, against], 1))
         found = tf.where(exists, probabilities[:, :-1], 0)
         null_scores = null - best[:, 0]

@@ -23,6 +23,7 @@ from bert_tf.modeling.decoding.beam_search import beam_search, greedy_search
 from bert_tf.modeling.encoders.dropout import set_dropout
 from bert_tf.modeling.layers.decoder import TextDecoder
 from bert_tf.modeling.layers.pooling import token_vectors
+from bert_tf.modeling.mask_values import MASKED
 from bert_tf.tasks.schemas.translation import Options, TranslationSchema
 from bert_tf.tasks.task import TextTask
 from bert_tf.tokenization import target_tokenizer
@@ -225,7 +226,7 @@ class Translator(TranslationSchema, TextTask):
         rows = tf.shape(encoded)[0]
         # What a person cannot read is never written.
         reserved = [target_tokenizer.PAD, target_tokenizer.UNKNOWN, target_tokenizer.START, target_tokenizer.MASK]
-        penalty = tf.constant([-1e9 if token in reserved else 0.0 for token in range(len(self.target_vocabulary))])
+        penalty = tf.constant([MASKED if token in reserved else 0.0 for token in range(len(self.target_vocabulary))])
 
         def step(ids: tf.Tensor, position: tf.Tensor, cache: Any) -> tuple[tf.Tensor, Any]:
             logits, cache = self.decoder.step(ids, position, cache, remembered, features["padding_mask"])

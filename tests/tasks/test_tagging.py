@@ -18,7 +18,8 @@ from bert_tf.data.sources import open_records
 from bert_tf.errors import UserError
 from bert_tf.exporting.formats.saved_model import export_saved_model
 from bert_tf.inference.predict import answer_records, evaluate_records
-from bert_tf.modeling.layers.span_pointer import EXCLUDED, no_span_yet
+from bert_tf.modeling.layers.span_pointer import no_span_yet
+from bert_tf.modeling.mask_values import MASKED
 from bert_tf.runs.run_directory import RunDirectory
 from bert_tf.tasks.schemas.tagging import Options
 from bert_tf.tasks.tagging import SequenceTagger
@@ -109,7 +110,7 @@ def test_a_new_model_answers_how_often_each_tag_occurs(decoder: str) -> None:
 def test_a_new_span_head_begins_below_the_threshold() -> None:
     task = tagger(records(), decoder="span")
     scores = task(task.pad(task.encode({"text": tf.constant([LONG])})), training=False).numpy()
-    windows = scores[scores > EXCLUDED]
+    windows = scores[scores > MASKED]
     np.testing.assert_allclose(windows, no_span_yet(22), atol=1.0)  # 24 places, two of them [CLS] and [SEP]
 
 

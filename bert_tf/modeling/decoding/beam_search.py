@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from bert_tf.modeling.mask_values import MASKED
+
 Step = Callable[[tf.Tensor, tf.Tensor, Any], tuple[tf.Tensor, Any]]
 """``(ids (rows,) int32, position () int32, state) -> (logits of the next token (rows, vocabulary), state)``.
 
 The rows are the texts, or their beams one after the other; every tensor of the state has them as its first dimension.
 """
-
-_NEVER = -1e9
 
 
 class Found(NamedTuple):
@@ -138,20 +138,20 @@ def beam_search(
         ends = token == end_id
 
         # Only an end among the first beams counts: one further back is worse than beginnings that are still open.
-        counts = ends & (tf.range(tf.shape(best)[1]) < beam_size) & (best > _NEVER / 2) & ~_has_all(ended)[:, None]
-        scores = tf.where(counts, penalised(best, position + 1, length_penalty), _NEVER)
+        counts = ends & (tf.range(tf.shape(best)[1]) < beam_size) & (best > MASKED / 2) & ~_has_all(ended)[:, None]
+        scores = tf.where(counts, penalised(best, position + 1, length_penalty), MASKED)
         ended, kept = tf.math.top_k(tf.concat([ended, scores], 1), beam_size)
         without_end = tf.where((tf.range(max_length) == position) & ends[:, :, None], 0, ids)
         ended_ids = tf.gather(tf.concat([ended_ids, without_end], 1), kept, batch_dims=1)
 
-        alive, kept = tf.math.top_k(tf.where(ends, 2 * _NEVER, best), beam_size)
+        alive, kept = tf.math.top_k(tf.where(ends, 2 * MASKED, best), beam_size)
         beam, last, alive_ids = (tf.gather(values, kept, batch_dims=1) for values in (beam, token, ids))
         rows = tf.reshape(tf.range(batch)[:, None] * beam_size + beam, [-1])
         state = tf.nest.map_structure(lambda value: tf.gather(value, rows), state)
         return position + 1, last, alive, alive_ids, ended, ended_ids, state
 
     nothing = tf.zeros([batch, beam_size, max_length], tf.int32)
-    never = tf.fill([batch, beam_size], _NEVER)
+    never = tf.fill([batch, beam_size], MASKED)
     start = (
         tf.constant(0),
         tf.repeat(start_ids[:, None], beam_size, 1),
@@ -163,7 +163,7 @@ def beam_search(
     )
     position, _, alive, alive_ids, ended, ended_ids, _ = _loop(unfinished, write, start, max_length)
     open_scores = tf.where(
-        _has_all(ended)[:, None] | (alive < _NEVER / 2), _NEVER, penalised(alive, position, length_penalty)
+        _has_all(ended)[:, None] | (alive < MASKED / 2), MASKED, penalised(alive, position, length_penalty)
     )
     scores, ids = tf.concat([ended, open_scores], 1), tf.concat([ended_ids, alive_ids], 1)
     best = tf.argmax(scores, 1)
@@ -178,7 +178,7 @@ def _loop(condition: Callable[..., tf.Tensor], body: Callable[..., Any], start: 
 
 def _has_all(ended: tf.Tensor) -> tf.Tensor:
     """Which texts have as many ended sequences as beams, ``(batch,)`` bool."""
-    return tf.reduce_all(ended > _NEVER / 2, 1)
+    return tf.reduce_all(ended > MASKED / 2, 1)
 
 
 def _write(ids: tf.Tensor, position: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-IMPOSSIBLE = -1e9
-"""Score of what is no span."""
+from bert_tf.modeling.mask_values import MASKED
 
 
 def best_spans_of_windows(
@@ -22,20 +21,20 @@ def best_spans_of_windows(
 
     Returns:
         Scores, best first, and the places of the first and of the last token, each ``(windows, n_best)``; where there
-        are fewer spans, scores of ``IMPOSSIBLE``.
+        are fewer spans, scores of ``MASKED``.
 
     Reference:
         Devlin et al. 2018, section 4.2. All spans are tried, not only those between the 20 best starts and ends.
     """
     length = tf.shape(logits)[1]
-    start = tf.where(may_start, logits[:, :, 0], IMPOSSIBLE)
-    end = tf.pad(tf.where(may_end, logits[:, :, 1], IMPOSSIBLE), [[0, 0], [0, max_tokens]], constant_values=IMPOSSIBLE)
+    start = tf.where(may_start, logits[:, :, 0], MASKED)
+    end = tf.pad(tf.where(may_end, logits[:, :, 1], MASKED), [[0, 0], [0, max_tokens]], constant_values=MASKED)
     ends = tf.gather(end, tf.range(length)[:, None] + tf.range(max_tokens)[None], axis=1)
     scores = tf.reshape(start[:, :, None] + ends, [-1, length * max_tokens])
-    scores = tf.pad(scores, [[0, 0], [0, n_best]], constant_values=IMPOSSIBLE)
+    scores = tf.pad(scores, [[0, 0], [0, n_best]], constant_values=MASKED)
     best, which = _top(scores, n_best)
     first, tokens = which // max_tokens, which % max_tokens
-    return tf.maximum(best, IMPOSSIBLE), first, first + tokens
+    return tf.maximum(best, MASKED), first, first + tokens
 
 
 def best_spans_of_records(scores: tf.Tensor, record: tf.Tensor, records: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -56,7 +55,7 @@ def best_spans_of_records(scores: tf.Tensor, record: tf.Tensor, records: tf.Tens
         rows = tf.RaggedTensor.from_value_rowids(values, record, nrows=tf.cast(records, record.dtype))
         return tf.reshape(rows.to_tensor(filling), [records, -1])
 
-    best, which = _top(by_record(scores, IMPOSSIBLE), n_best)
+    best, which = _top(by_record(scores, MASKED), n_best)
     return best, tf.gather(by_record(places, 0), which, batch_dims=1)
 
 

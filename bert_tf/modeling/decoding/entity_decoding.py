@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.modeling.layers.crf import FORBIDDEN, ConditionalRandomField, marginals, viterbi
+from bert_tf.modeling.layers.crf import ConditionalRandomField, marginals, viterbi
+from bert_tf.modeling.mask_values import MASKED_IN_HALF_PRECISION
 from bert_tf.tokenization.pieces import Pieces
 
 
@@ -117,7 +118,7 @@ def _grammar(tags: int) -> tuple[np.ndarray, np.ndarray]:
     """Scores of transitions and of first tags that forbid an I after anything but its own B or I."""
     transitions, first = np.zeros((tags, tags), np.float32), np.zeros(tags, np.float32)
     for inside in range(2, tags, 2):
-        first[inside] = FORBIDDEN
-        transitions[:, inside] = FORBIDDEN
+        first[inside] = MASKED_IN_HALF_PRECISION
+        transitions[:, inside] = MASKED_IN_HALF_PRECISION
         transitions[[inside - 1, inside], inside] = 0.0
     return transitions, first

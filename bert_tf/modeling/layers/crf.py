@@ -13,9 +13,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-FORBIDDEN = -1e4
-"""Score of a transition that must not be: finite, so that no difference of two is NaN, also in half precision."""
-
 
 @keras.saving.register_keras_serializable(package="bert_tf")
 class ConditionalRandomField(keras.layers.Layer):

@@ -15,6 +15,8 @@ import keras_hub
 import numpy as np
 import tensorflow as tf
 
+from bert_tf.modeling.mask_values import MASKED
+
 KeysValues = tuple[tf.Tensor, tf.Tensor]
 """Keys and values of one attention, each ``(rows, length, heads, head_dim)``."""
 
@@ -344,7 +346,7 @@ class Attention(keras.layers.Layer):
     def call(self, x: tf.Tensor, keys: tf.Tensor, values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         """Args: ``x`` ``(rows, length, width)``; ``mask`` bool, ``(rows or 1, length or 1, keys)``."""
         scores = tf.einsum("bthk,bshk->bhts", self.query(x) * self.head_dim**-0.5, keys)
-        scores = tf.where(mask[:, None], tf.cast(scores, tf.float32), -1e9)
+        scores = tf.where(mask[:, None], tf.cast(scores, tf.float32), MASKED)
         weights = tf.cast(tf.nn.softmax(scores), self.compute_dtype)
         return self.output_dense(tf.einsum("bhts,bshk->bthk", weights, values))
 

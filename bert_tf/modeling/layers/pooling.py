@@ -10,6 +10,7 @@ from keras import ops
 
 from bert_tf.errors import UserError
 from bert_tf.modeling.layers.pooling_kinds import Pooling
+from bert_tf.modeling.mask_values import MASKED
 
 
 def pool(backbone: keras.Model, inputs: Mapping[str, Any], pooling: Pooling, dtype: Any = None) -> Any:
@@ -94,5 +95,5 @@ class AttentionPooling(keras.layers.Layer):
         """``(batch, items, dim)`` float and ``(batch, items)`` int to ``(batch, dim)`` float."""
         scores = ops.cast(self.context(self.hidden(values)), "float32")
         # Finite, so that a row without any item gives numbers too.
-        scores += (1.0 - ops.cast(ops.expand_dims(padding_mask, -1), "float32")) * -1e9
+        scores += (1.0 - ops.cast(ops.expand_dims(padding_mask, -1), "float32")) * MASKED
         return ops.sum(values * ops.cast(ops.softmax(scores, axis=1), values.dtype), axis=1)

@@ -14,15 +14,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-EXCLUDED = -1e9
-"""Score of what is no span: one that ends before it begins, or is padding."""
+from bert_tf.modeling.mask_values import MASKED
 
 
 @keras.saving.register_keras_serializable(package="bert_tf")
 class SpanPointer(keras.layers.Layer):
     """Features ``(batch, seq_len, hidden)`` to scores ``(batch, labels, seq_len, seq_len)`` float32, by start and end.
 
-    It also takes the ``padding_mask`` ``(batch, seq_len)``; what is no span has the score ``EXCLUDED``.
+    It also takes the ``padding_mask`` ``(batch, seq_len)``; what is no span has the score ``MASKED``.
 
     Whether a span is one at all is a product of its first and last token, turned by their positions so that it knows
     the distance; which label it has is a sum of what both say.
@@ -65,7 +64,7 @@ class SpanPointer(keras.layers.Layer):
         real = ops.cast(padding_mask, "bool")
         places = ops.arange(ops.shape(features)[1])
         is_span = real[:, :, None] & real[:, None, :] & (places[:, None] <= places[None])
-        return ops.where(is_span[:, None], scores, EXCLUDED)
+        return ops.where(is_span[:, None], scores, MASKED)
 
     def compute_output_shape(self, features_shape: Any, padding_mask_shape: Any = None) -> Any:
         return (features_shape[0], self.labels, features_shape[1], features_shape[1])
@@ -99,14 +98,14 @@ def multilabel_loss(scores: tf.Tensor, is_true: tf.Tensor) -> tf.Tensor:
     """Softmax cross-entropy for any number of true classes, which a score of 0 parts from the false ones.
 
     Args:
-        scores: ``(…, classes)`` float32; ``EXCLUDED`` for what is no class.
+        scores: ``(…, classes)`` float32; ``MASKED`` for what is no class.
         is_true: ``(…, classes)`` bool.
 
     Returns:
         ``(…)`` float32.
     """
-    false = tf.where(is_true, EXCLUDED, scores)
-    true = tf.where(is_true, -scores, EXCLUDED)
+    false = tf.where(is_true, MASKED, scores)
+    true = tf.where(is_true, -scores, MASKED)
     zero = tf.zeros_like(scores[..., :1])
     of_false = tf.reduce_logsumexp(tf.concat([false, zero], -1), -1)
     return of_false + tf.reduce_logsumexp(tf.concat([true, zero], -1), -1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-_NEVER = -1e9
+from bert_tf.modeling.mask_values import MASKED
 
 
 def contrastive_loss(
@@ -40,7 +40,7 @@ def contrastive_loss(
     same = (candidate_ids[:, None] == candidate_ids[None]) | (anchor_ids[:, None] == anchor_ids[None])
     hidden = same & ~tf.eye(batch, dtype=tf.bool)
     hidden = tf.concat([hidden, tf.zeros([batch, tf.shape(candidates)[0] - batch], tf.bool)], 1)
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.range(batch), tf.where(hidden, _NEVER, logits))
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.range(batch), tf.where(hidden, MASKED, logits))
 
 
 def cosent_loss(cosines: tf.Tensor, scores: tf.Tensor, counted: tf.Tensor, temperature: float) -> tf.Tensor:
@@ -61,7 +61,7 @@ def cosent_loss(cosines: tf.Tensor, scores: tf.Tensor, counted: tf.Tensor, tempe
     """
     differences = (cosines[None] - cosines[:, None]) / temperature
     wanted = (scores[:, None] > scores[None]) & counted[:, None] & counted[None]
-    terms = tf.reshape(tf.where(wanted, differences, _NEVER), [-1])
+    terms = tf.reshape(tf.where(wanted, differences, MASKED), [-1])
     return tf.reduce_logsumexp(tf.concat([[0.0], terms], 0))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bert_tf.modeling.decoding.best_spans import IMPOSSIBLE, best_spans_of_records, best_spans_of_windows
+from bert_tf.modeling.decoding.best_spans import best_spans_of_records, best_spans_of_windows
+from bert_tf.modeling.mask_values import MASKED
 
 
 @pytest.mark.parametrize(("n_best", "max_tokens"), [(1, 1), (4, 3), (6, 50)])
@@ -26,7 +27,7 @@ def test_spans_of_windows_equal_brute_force(n_best: int, max_tokens: int) -> Non
         got = list(zip(*(values[window] for values in found), strict=True))
         assert [span[1:] for span in got[: len(expected)]] == [span[1:] for span in expected]
         np.testing.assert_allclose([span[0] for span in got[: len(expected)]], [span[0] for span in expected])
-        assert all(span[0] == IMPOSSIBLE for span in got[len(expected) :])
+        assert all(span[0] == MASKED for span in got[len(expected) :])
 
 
 def test_of_equal_spans_the_first_wins_whatever_the_last_bits_are() -> None:
@@ -38,8 +39,8 @@ def test_of_equal_spans_the_first_wins_whatever_the_last_bits_are() -> None:
 
 
 def test_spans_of_records_are_those_of_all_their_windows() -> None:
-    scores = np.array([[3.0, 1.0], [5.0, 0.0], [2.0, IMPOSSIBLE], [IMPOSSIBLE, IMPOSSIBLE]], np.float32)
+    scores = np.array([[3.0, 1.0], [5.0, 0.0], [2.0, MASKED], [MASKED, MASKED]], np.float32)
     best, which = best_spans_of_records(scores, np.array([0, 0, 1, 2], np.int32), np.int32(3))
-    assert best.numpy().tolist() == [[5.0, 3.0], [2.0, IMPOSSIBLE], [IMPOSSIBLE, IMPOSSIBLE]]
+    assert best.numpy().tolist() == [[5.0, 3.0], [2.0, MASKED], [MASKED, MASKED]]
     assert which.numpy()[0].tolist() == [2, 0]
     assert which.numpy()[1, 0] == 4

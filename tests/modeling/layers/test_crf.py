@@ -10,13 +10,13 @@ import pytest
 import tensorflow as tf
 
 from bert_tf.modeling.layers.crf import (
-    FORBIDDEN,
     ConditionalRandomField,
     log_likelihood,
     log_partition,
     marginals,
     viterbi,
 )
+from bert_tf.modeling.mask_values import MASKED_IN_HALF_PRECISION
 
 TAGS = 3
 MASKS = ["11111", "11100", "00111", "01011", "00100", "00000"]
@@ -48,7 +48,7 @@ def case() -> Case:
     mask = np.array([[c == "1" for c in row] for row in MASKS])
     emissions = random.normal(size=(len(MASKS), 5, TAGS)).astype(np.float32)
     scores = [random.normal(size=shape).astype(np.float32) for shape in ((TAGS, TAGS), (TAGS,), (TAGS,))]
-    scores[0][0, 2] = FORBIDDEN
+    scores[0][0, 2] = MASKED_IN_HALF_PRECISION
     return emissions, mask, scores
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.modeling.layers.span_pointer import EXCLUDED, SpanPointer, multilabel_loss, no_span_yet
+from bert_tf.modeling.layers.span_pointer import SpanPointer, multilabel_loss, no_span_yet
+from bert_tf.modeling.mask_values import MASKED
 
 
 def test_scores() -> None:
@@ -27,7 +28,7 @@ def test_scores() -> None:
     for start in range(5):
         for end in range(5):
             if end < start or end == 4:
-                assert (scores[0, :, start, end] == EXCLUDED).all()
+                assert (scores[0, :, start, end] == MASKED).all()
                 continue
             product = turned(projected[start, :4], start) * np.conj(turned(projected[end, 4:], end))
             expected = product.real.sum() / 2 + by_label[start, :3] + by_label[end, 3:]
@@ -35,7 +36,7 @@ def test_scores() -> None:
 
 
 def test_loss() -> None:
-    scores = np.array([[1.0, -2.0, 0.5, EXCLUDED], [1.0, -2.0, 0.5, EXCLUDED]], np.float32)
+    scores = np.array([[1.0, -2.0, 0.5, MASKED], [1.0, -2.0, 0.5, MASKED]], np.float32)
     is_true = np.array([[True, False, True, False], [False] * 4])
     found = multilabel_loss(tf.constant(scores), tf.constant(is_true)).numpy()
     first = np.log(1 + np.exp(-2.0)) + np.log(1 + np.exp(-1.0) + np.exp(-0.5))
