@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from bert_tf.errors import UserError
+from bert_tf.tokenization.han_characters import HAN
 
-_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _OTHER_SPACELESS = re.compile(
     "[\u3040-\u30ff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]"
 )  # kana, Thai, Lao, Burmese, Khmer
@@ -51,5 +51,5 @@ def tokenizer_for(references: Sequence[str]) -> str:
     votes = {"zh": 0, "char": 0, "13a": 0}
     for text in references:
         other = bool(_OTHER_SPACELESS.search(text))
-        votes["char" if other else "zh" if _HAN.search(text) else "13a"] += 1
+        votes["char" if other else "zh" if HAN.search(text) else "13a"] += 1
     return max(votes, key=votes.__getitem__)

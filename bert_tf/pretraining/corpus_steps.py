@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -10,11 +9,11 @@ from bert_tf.config import TextCleaningConfig
 from bert_tf.data.cleaning import clean_text
 from bert_tf.pretraining.corpus_config import FilterConfig, PreparationConfig
 from bert_tf.pretraining.exclusion import Exclusion
+from bert_tf.tokenization.han_characters import HAN
 
 DROPPED = ("empty", "excluded", "too_short", "too_long", "few_letters", "little_chinese", "repeated_lines")
 """Why :func:`clean_document` drops a document."""
 
-_CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _HTML_ONLY = TextCleaningConfig(unicode="none", control_characters=False, html=True, whitespace=False)
 
 
@@ -70,7 +69,7 @@ def reason_to_drop(lines: list[str], config: FilterConfig) -> str | None:
         return "too_long"
     if config.min_letters and sum(map(str.isalpha, visible)) < config.min_letters * len(visible):
         return "few_letters"
-    if config.min_chinese and len(_CHINESE.findall(visible)) < config.min_chinese * len(visible):
+    if config.min_chinese and len(HAN.findall(visible)) < config.min_chinese * len(visible):
         return "little_chinese"
     if len(lines) - len(set(lines)) > config.max_repeated_lines * len(lines):
         return "repeated_lines"

@@ -24,6 +24,7 @@ from bert_tf.modeling.mask_values import MASKED, MASKED_IN_HALF_PRECISION
 from bert_tf.tasks.mistakes import Mistake
 from bert_tf.tasks.schemas.question_answering import QuestionAnsweringSchema
 from bert_tf.tasks.task import TextTask
+from bert_tf.tokenization.han_characters import HAN
 from bert_tf.tokenization.offsets import tokenize_with_offsets
 from bert_tf.tokenization.question_preprocessor import QuestionPreprocessor, QuestionWindows
 
@@ -151,7 +152,7 @@ class QuestionAnswerer(QuestionAnsweringSchema, TextTask):
                 lost += 1
                 first_lost = first_lost or f'{row.where()}: "{row.values["answers"][0]["text"]}"'
             text = "".join(answer["text"] for answer in row.values["answers"])
-            chinese += sum("\u4e00" <= character <= "\u9fff" for character in text)
+            chinese += len(HAN.findall(text))
             letters += sum(map(str.isalnum, text))
         if not questions:
             raise UserError(f"{records.name}: there is no row to train on.")
