@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,7 +18,7 @@ _FOLDERS = (Path(__file__).parents[1], Path(__file__).parent)  # of a clone, of 
 CONFIG = next((path for folder in _FOLDERS if (path := folder / "configs" / "demo_zh_reviews.yaml").exists()), None)
 _NEEDED = ("snownlp", "grpc", "grpc_health", "tensorflow_serving", "starlette", "uvicorn", "httpx", "tenacity")
 EXPORTED = Path("exported") / "demo_zh_reviews"
-QUESTIONS = ["我非常喜欢这本书。", "这本书很差。"]
+QUESTIONS = ["质量很好，送货也快，推荐购买。", "质量太差了，用了两天就坏了。"]
 
 EXAMPLES = """\
   python -m bert_tf.demo"""
@@ -38,19 +38,22 @@ def main(argv: Sequence[str]) -> None:
 
     started = time.monotonic()
     config = load(CONFIG, ExperimentConfig)
+    steps: dict[str, Callable[[ExperimentConfig], None]] = {
+        f"train on demo:zh_reviews, backbone {config.backbone}": _train,
+        "evaluate on the held-out reviews, beside two baselines": _evaluate,
+        "export as a SavedModel with the tokeniser inside": _export,
+        "serve it and ask over REST and over gRPC": _serve,
+        "what to do next": _say_what_is_next,
+    }
+    for number, (title, step) in enumerate(steps.items(), start=1):
+        print(f"\n[{number}/{len(steps)}] {title}  ({time.monotonic() - started:.0f} s)", flush=True)
+        step(config)
 
-    def step(number: int, title: str) -> None:
-        print(f"\n[{number}/5] {title}  ({time.monotonic() - started:.0f} s)", flush=True)
 
-    from bert_tf.exporting.formats.saved_model import export_saved_model
-    from bert_tf.insight.reports import metrics_text as report
+def _train(config: ExperimentConfig) -> None:
     from bert_tf.runs.run_directory import RunDirectory
-    from bert_tf.runs.run_evaluation import evaluate_run
-    from bert_tf.serving.client import GrpcClient, RestClient
-    from bert_tf.serving.server import ModelServer
     from bert_tf.training.experiment import run_experiment
 
-    step(1, f"train on demo:zh_reviews, backbone {config.backbone}")
     if config.backbone.startswith("scratch:"):
         print(
             "The model is a small BERT that starts from random weights: it has read no other text than these reviews."
@@ -64,16 +67,29 @@ def main(argv: Sequence[str]) -> None:
     RunDirectory(config.output).remove()
     run_experiment(config)
 
-    step(2, "evaluate on the held-out reviews, beside two baselines")
-    run = RunDirectory.open(config.output)
-    scores = evaluate_run(run, baselines=True)
+
+def _evaluate(config: ExperimentConfig) -> None:
+    from bert_tf.insight.reports import metrics_text as report
+    from bert_tf.runs.run_directory import RunDirectory
+    from bert_tf.runs.run_evaluation import evaluate_run
+
+    scores = evaluate_run(RunDirectory.open(config.output), baselines=True)
     print(f"{scores.data}\n\n{report.metrics_table(scores.models)}\n\n{report.confusion_table(scores.models['model'])}")
 
-    step(3, "export as a SavedModel with the tokeniser inside")
+
+def _export(config: ExperimentConfig) -> None:
+    from bert_tf.exporting.formats.saved_model import export_saved_model
+    from bert_tf.runs.run_directory import RunDirectory
+
+    run = RunDirectory.open(config.output)
     version, difference = export_saved_model(run.load_model(), EXPORTED, texts=run.examples())
     print(f"{version}  (largest difference from Keras: {difference:.2g})")
 
-    step(4, "serve it and ask over REST and over gRPC")
+
+def _serve(config: ExperimentConfig) -> None:
+    from bert_tf.serving.client import GrpcClient, RestClient
+    from bert_tf.serving.server import ModelServer
+
     with ModelServer({EXPORTED.name: EXPORTED}, port=0, rest_api_port=0) as server:
         with RestClient(f"http://127.0.0.1:{server.rest_api_port}") as rest:
             rest_answers = rest.classify(EXPORTED.name, QUESTIONS)
@@ -83,7 +99,8 @@ def main(argv: Sequence[str]) -> None:
             print(f"{question}  REST: {over_rest.label} {over_rest.score:.3f}", end="   ")
             print(f"gRPC: {over_grpc.label} {over_grpc.score:.3f}")
 
-    step(5, "what to do next")
+
+def _say_what_is_next(config: ExperimentConfig) -> None:
     python = _python()
     print(
         f"""\
