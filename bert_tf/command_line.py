@@ -181,13 +181,22 @@ def _encoding(text: str) -> str:
 
 
 def positive(text: str) -> int:
-    """Type of a flag that counts something: an integer of 1 or more."""
+    """A whole number of 1 or more, as the type of a flag."""
+    return _whole_number(text, 1)
+
+
+def not_negative(text: str) -> int:
+    """A whole number of 0 or more, as the type of a flag."""
+    return _whole_number(text, 0)
+
+
+def _whole_number(text: str, lowest: int) -> int:
     try:
         number = int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}") from None
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    if number < lowest:
+        raise argparse.ArgumentTypeError(f"must be at least {lowest}, not {number}")
     return number
 
 

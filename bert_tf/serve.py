@@ -77,14 +77,14 @@ def _parser() -> command_line.ArgumentParser:
     )
     add(
         "--max_num_load_retries",
-        type=_not_negative,
+        type=command_line.not_negative,
         default=5,
         metavar="N",
         help="further attempts to load a version that could not be loaded [5]",
     )
     add(
         "--load_retry_interval_micros",
-        type=_not_negative,
+        type=command_line.not_negative,
         default=60_000_000,
         metavar="N",
         help="microseconds between them [60000000]",
@@ -103,7 +103,7 @@ def _parser() -> command_line.ArgumentParser:
 
 
 def _add_limits(limits: argparse._ArgumentGroup) -> None:
-    count, positive = _not_negative, command_line.positive
+    count, positive = command_line.not_negative, command_line.positive
     limits.add_argument(
         "--rest_api_timeout_in_ms",
         type=positive,
@@ -175,16 +175,6 @@ def _seconds(text: str) -> float:
         raise argparse.ArgumentTypeError(f"must be a number of seconds, not {text!r}") from None
     if not 0 <= number <= threading.TIMEOUT_MAX or math.isnan(number):
         raise argparse.ArgumentTypeError(f"must be a number of seconds of 0 or more, not {text}")
-    return number
-
-
-def _not_negative(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}") from None
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"must be 0 or more, not {number}")
     return number
 
 
